@@ -1,0 +1,4 @@
+//! A dataflow pipeline for the TMDB API, driven by a YAML file, that ends in Parquet.
+
+pub mod plan;
+pub mod spec;

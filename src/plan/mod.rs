@@ -1,0 +1,5 @@
+//! What the pipeline means.
+
+mod item;
+
+pub use item::{Document, Item};
