@@ -1,4 +1,6 @@
 //! A dataflow pipeline for the TMDB API, driven by a YAML file, that ends in Parquet.
 
+pub mod engine;
+pub mod event;
 pub mod plan;
 pub mod spec;

@@ -1,0 +1,28 @@
+//! How items move: bounded edges, stages with workers, the frontier, limits, and the end of work.
+//!
+//! ```text
+//!  feed ──▶ frontier ──▶ [edge] stage ──▶ [edge] stage ──▶ …
+//!              ▲                    │ found items
+//!              └──── token ◀────────┘ (never waits)
+//! ```
+//!
+//! Does not belong here: what a request or a row is. The engine moves values and knows when there are no
+//! more of them.
+//!
+//! Invariants: every forward edge is a bounded channel made by [`edge`]; a feedback edge is never a channel
+//! (found items go to the [`Frontier`]); a run ends when no [`Token`] is alive and the frontier is empty;
+//! every task is owned by a [`Crew`] or by a stage's own handles, and joined.
+
+mod crew;
+mod edge;
+mod frontier;
+mod limits;
+mod stage;
+mod token;
+
+pub use crew::{Crew, Ended};
+pub use edge::{Closed, Receiver, Sender, edge};
+pub use frontier::{EdgeId, Feed, Frontier, FrontierPlan, Slot};
+pub use limits::{Budget, Exhausted, Gate, Pace, Passage};
+pub use stage::{Hands, run_stage};
+pub use token::{Parcel, Token};

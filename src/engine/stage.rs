@@ -1,0 +1,168 @@
+//! A stage at work: items in, as many in its hands as it may have, results out in the order of intake or
+//! of arrival.
+//!
+//! ```text
+//!  edge ──▶ intake ──▶ [hands: running | waiting for their turn] ──▶ delivery ──▶ …
+//! ```
+//!
+//! Invariants: at most [`Hands::total`] values are between intake and the end of their delivery, and a blocked
+//! delivery fills exactly that many; at most [`Hands::working`] of them are worked on at once; work goes
+//! on while delivery waits.
+
+use std::future::Future;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::stream::{FuturesOrdered, FuturesUnordered};
+use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::edge::Receiver;
+use crate::spec::Order;
+
+/// Values that wait for their turn, for each one that may be worked on: the reorder window. Four rides out a
+/// request that takes four times as long as the others without a pause; more would hold more bodies.
+const WINDOW_PER_WORKER: usize = 4;
+
+/// How many values a stage holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hands {
+    /// Values worked on at once: the stage's `concurrency`.
+    pub working: usize,
+    /// Those and the ones that wait for their turn.
+    pub total: usize,
+    /// The order in which results leave.
+    pub order: Order,
+}
+
+impl Hands {
+    /// The hands of a stage of this `concurrency` whose results leave in this `order`.
+    pub fn new(concurrency: NonZeroU32, order: Order) -> Self {
+        let working = concurrency.get() as usize;
+        // One at a time is in order by itself.
+        let total = if order == Order::Input && working > 1 { working * WINDOW_PER_WORKER } else { working };
+        Self { working, total, order }
+    }
+}
+
+/// Runs a stage until its input ends or `work` or `deliver` fails.
+///
+/// `work` runs as a task of its own for each value; `deliver` is called for one result after the other.
+///
+/// # Errors
+/// The first error of `work` or `deliver`; what is still running is aborted.
+///
+/// # Panics
+/// A panic of `work` goes on here, so that it carries the stage's name.
+pub async fn run_stage<I, O, E, W, D>(
+    hands: Hands,
+    mut input: Receiver<I>,
+    work: impl Fn(I) -> W,
+    mut deliver: impl FnMut(O) -> D,
+) -> Result<(), E>
+where
+    W: Future<Output = Result<O, E>> + Send + 'static,
+    D: Future<Output = Result<(), E>>,
+    O: Send + 'static,
+    E: Send + 'static,
+{
+    let room = Arc::new(Semaphore::new(hands.total));
+    let workers = Arc::new(Semaphore::new(hands.working));
+    // Room for every handle that can exist, so that intake never waits here.
+    let (started, mut handles) = super::edge::edge(hands.total);
+
+    let intake = async move {
+        loop {
+            let place = Arc::clone(&room).acquire_owned().await.expect("the semaphore is never closed");
+            // Before the value is taken, so that work starts in the order of intake.
+            let worker = Arc::clone(&workers).acquire_owned().await.expect("the semaphore is never closed");
+            let Some(value) = input.recv().await else { return };
+            let work = work(value);
+            let task = async move {
+                let result = work.await;
+                drop(worker);
+                (result, place)
+            };
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the handle aborts on drop and is awaited by delivery"
+            )]
+            let handle = AbortOnDropHandle::new(tokio::spawn(task));
+            if started.send(handle).await.is_err() {
+                return;
+            }
+        }
+    };
+
+    let delivery = async move {
+        let mut running = Running::new(hands.order);
+        let mut open = true;
+        while open || !running.is_empty() {
+            tokio::select! {
+                biased;
+                Some(done) = running.next(), if !running.is_empty() => {
+                    let (result, place) = match done {
+                        Ok(done) => done,
+                        Err(gone) => match gone.try_into_panic() {
+                            Ok(panic) => std::panic::resume_unwind(panic),
+                            // Only a runtime that shuts down cancels a task whose handle we hold.
+                            Err(_) => return Ok(()),
+                        },
+                    };
+                    deliver(result?).await?;
+                    drop(place);
+                }
+                handle = handles.recv(), if open => match handle {
+                    Some(handle) => running.push(handle),
+                    None => open = false,
+                },
+            }
+        }
+        Ok(())
+    };
+
+    // Delivery that failed drops the handles' channel, and with it intake ends.
+    tokio::pin!(intake, delivery);
+    tokio::select! {
+        biased;
+        result = &mut delivery => result,
+        () = &mut intake => delivery.await,
+    }
+}
+
+/// Handles in the order in which their results are wanted.
+enum Running<T> {
+    Ordered(FuturesOrdered<AbortOnDropHandle<T>>),
+    Arrival(FuturesUnordered<AbortOnDropHandle<T>>),
+}
+
+impl<T> Running<T> {
+    fn new(order: Order) -> Self {
+        match order {
+            Order::Input => Self::Ordered(FuturesOrdered::new()),
+            Order::Arrival => Self::Arrival(FuturesUnordered::new()),
+        }
+    }
+
+    fn push(&mut self, handle: AbortOnDropHandle<T>) {
+        match self {
+            Self::Ordered(running) => running.push_back(handle),
+            Self::Arrival(running) => running.push(handle),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Ordered(running) => running.is_empty(),
+            Self::Arrival(running) => running.is_empty(),
+        }
+    }
+
+    async fn next(&mut self) -> Option<Result<T, tokio::task::JoinError>> {
+        match self {
+            Self::Ordered(running) => running.next().await,
+            Self::Arrival(running) => running.next().await,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Everything that can happen in a run, one documented enum.
+//!
+//! The engine and its stages only tell; `crate::report` only listens. Nothing is decided by who listens,
+//! and no event ever holds a credential, a header or a body.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::spec::StageId;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A run began, after its file was found valid and before the first request.
+    RunStarted {
+        /// The run's id.
+        run: String,
+        /// The pipeline's name.
+        pipeline: String,
+        /// Where documents come from, without any credential.
+        source: String,
+    },
+    /// A fetch stage took on an item that it had not seen before.
+    ItemAdmitted {
+        /// The fetch stage.
+        stage: StageId,
+    },
+    /// A request left for the API (each attempt is one).
+    RequestSent {
+        /// The stage that asks.
+        stage: StageId,
+    },
+    /// An attempt came to nothing and another will follow.
+    RequestRetried {
+        /// The stage that asks.
+        stage: StageId,
+        /// What was asked for, without credential.
+        request: String,
+        /// What went wrong.
+        reason: String,
+        /// How long this request backs off.
+        wait: Duration,
+    },
+    /// The API asked everybody to slow down.
+    GateClosed {
+        /// 429 or 503.
+        status: u16,
+        /// How long nobody sends.
+        wait: Duration,
+    },
+    /// An answer arrived that is a document.
+    DocumentFetched {
+        /// The stage that asked.
+        stage: StageId,
+        /// Size of the body, in bytes, decompressed.
+        bytes: usize,
+        /// From the last send to the body's last byte.
+        latency: Duration,
+    },
+    /// The API says that there is no such thing (404).
+    DocumentMissing {
+        /// The stage that asked.
+        stage: StageId,
+        /// From the last send to the answer.
+        latency: Duration,
+    },
+    /// Asking ended without an answer.
+    ItemFailed {
+        /// The stage that asked.
+        stage: StageId,
+        /// What was asked for, without credential.
+        request: String,
+        /// What went wrong the last time.
+        error: String,
+    },
+    /// An expand looked through a document.
+    ItemsFound {
+        /// The expand stage.
+        stage: StageId,
+        /// Items after `take`.
+        count: usize,
+    },
+    /// Expressions of a stage ended in an error, which counts as false, none or null.
+    ExpressionFailed {
+        /// The stage.
+        stage: StageId,
+        /// How many times.
+        count: u64,
+    },
+    /// A stage handed its last thing on.
+    StageFinished {
+        /// The stage.
+        stage: StageId,
+    },
+    /// Rows were handed to a table's writer.
+    RowsWritten {
+        /// The project stage.
+        table: StageId,
+        /// How many.
+        rows: usize,
+    },
+    /// A value did not fit its column, or a row was dropped.
+    TableCounted {
+        /// The project stage.
+        table: StageId,
+        /// Rows dropped for a `required` column or `on_mismatch: drop`.
+        dropped_rows: u64,
+        /// Per column: name, values that did not fit, expressions that failed. Only columns with either.
+        columns: Vec<(String, u64, u64)>,
+    },
+    /// A table is in its place.
+    TablePublished {
+        /// The project stage.
+        table: StageId,
+        /// Where.
+        path: PathBuf,
+        /// How many rows.
+        rows: u64,
+        /// How many bytes.
+        bytes: u64,
+    },
+}
+
+/// Hears events, on whatever thread they happen; must be quick and never block.
+pub trait Listener: Send + Sync {
+    /// Called once for each event.
+    fn hear(&self, event: &Event);
+}
+
+/// Tells several listeners, in order.
+impl Listener for Vec<std::sync::Arc<dyn Listener>> {
+    fn hear(&self, event: &Event) {
+        for listener in self {
+            listener.hear(event);
+        }
+    }
+}
