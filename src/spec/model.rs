@@ -98,6 +98,19 @@ pub struct Api {
     pub retry: Retry,
 }
 
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            base_url: Located::new("https://api.themoviedb.org/3".to_owned(), Span::default()),
+            language: "en-US".to_owned(),
+            rate: Some(Rate { limit: 40.0, per: Duration::from_secs(1), burst: None }),
+            connections: NonZeroU32::new(20).expect("20 is not 0"),
+            timeout: Duration::from_secs(10),
+            retry: Retry::default(),
+        }
+    }
+}
+
 /// `api.retry`: retries end by count and by clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
@@ -105,6 +118,12 @@ pub struct Retry {
     pub attempts: NonZeroU32,
     /// From the first send, without the time behind the gate. Default 2 min.
     pub max_elapsed: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { attempts: NonZeroU32::new(5).expect("5 is not 0"), max_elapsed: Duration::from_secs(120) }
+    }
 }
 
 /// `max_failures`: how many failed items a run bears.

@@ -1,0 +1,153 @@
+//! The client on a paused clock, against a script of answers.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+
+use futures::future::BoxFuture;
+
+use super::*;
+use crate::tmdb::transport::{Response, TransportError};
+
+type Reply = Result<Response, TransportError>;
+
+/// Answers from a script; the last one again and again. Each answer takes 50 ms.
+struct Script {
+    replies: Mutex<VecDeque<Reply>>,
+    sent: Mutex<Vec<Instant>>,
+}
+
+impl Transport for Script {
+    fn send<'a>(&'a self, _: &'a Request, _: Duration) -> BoxFuture<'a, Reply> {
+        Box::pin(async move {
+            self.sent.lock().unwrap().push(Instant::now());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let mut replies = self.replies.lock().unwrap();
+            let reply = replies.pop_front().expect("a reply");
+            if replies.is_empty() {
+                replies.push_back(reply.clone());
+            }
+            reply
+        })
+    }
+}
+
+struct Deaf;
+impl Listener for Deaf {
+    fn hear(&self, _: &Event) {}
+}
+
+fn reply(status: u16, body: &'static str) -> Reply {
+    Ok(Response { status, body: Bytes::from_static(body.as_bytes()), ..Response::default() })
+}
+
+fn throttled(retry_after: Option<u64>) -> Reply {
+    Ok(Response { status: 429, retry_after: retry_after.map(Duration::from_secs), ..Response::default() })
+}
+
+fn cut() -> Reply {
+    Err(TransportError::Cut("connection reset".into()))
+}
+
+/// What comes of asking once, how often it was sent, and how long it took.
+async fn ask(replies: Vec<Reply>, retry: Retry) -> (Result<Answer, AskError>, usize, Duration) {
+    let script = Arc::new(Script { replies: Mutex::new(replies.into()), sent: Mutex::default() });
+    let budget = Budget::new(NonZeroU32::new(2).unwrap(), None, 1);
+    let client = Client::new(script.clone(), budget, retry, 1, Arc::new(Deaf));
+    let caller = Caller { stage: StageId("movies".into()), pace: None, timeout: Duration::from_secs(10) };
+    let start = Instant::now();
+    let result = client.ask(&caller, &Request::new("/movie/603", &[])).await;
+    let sent = script.sent.lock().unwrap().len();
+    (result, sent, start.elapsed())
+}
+
+fn attempts_of(result: Result<Answer, AskError>) -> u32 {
+    match result {
+        Err(AskError::Failed(failure)) => failure.attempts,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn document_comes_after_faults() {
+    let replies =
+        vec![cut(), reply(500, "{}"), reply(502, "<html>"), reply(200, "{\"id\":"), reply(200, "{}")];
+    let (result, sent, _) = ask(replies, Retry::default()).await;
+    assert!(matches!(result, Ok(Answer::Document { body, .. }) if body == "{}"));
+    assert_eq!(sent, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_end_by_count() {
+    let (result, sent, _) = ask(vec![cut()], Retry::default()).await;
+    assert_eq!((attempts_of(result), sent), (5, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_end_by_clock() {
+    let retry = Retry { attempts: NonZeroU32::new(20).unwrap(), max_elapsed: Duration::from_secs(3) };
+    let (result, sent, elapsed) = ask(vec![cut()], retry).await;
+    assert!(attempts_of(result) < 20 && sent > 1);
+    assert!(elapsed <= Duration::from_secs(3) + Duration::from_millis(50), "{elapsed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_request_waits_for_retry_after() {
+    let (result, sent, elapsed) = ask(vec![throttled(Some(30)), reply(200, "{}")], Retry::default()).await;
+    assert!(result.is_ok());
+    assert_eq!((sent, elapsed), (2, Duration::from_millis(30_100)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttling_uses_no_attempt_and_no_clock() {
+    let retry = Retry { attempts: NonZeroU32::new(2).unwrap(), max_elapsed: Duration::from_secs(5) };
+    let mut replies: Vec<Reply> = (0..8).map(|_| throttled(Some(20))).collect();
+    replies.extend([cut(), reply(200, "{}")]);
+    let (result, sent, _) = ask(replies, retry).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(sent, 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn endless_throttling_ends_the_run() {
+    let (result, _, elapsed) = ask(vec![throttled(None)], Retry::default()).await;
+    assert!(matches!(result, Err(AskError::Fatal(Fatal::Exhausted(_)))), "{result:?}");
+    assert!(elapsed <= Duration::from_secs(601));
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_credential_stops_at_once() {
+    let body = r#"{"status_code":7,"status_message":"Invalid API key"}"#;
+    let (result, sent, _) = ask(vec![reply(401, body)], Retry::default()).await;
+    assert_eq!(sent, 1);
+    let Err(AskError::Fatal(fatal)) = result else { panic!("{result:?}") };
+    assert_eq!(fatal.to_string(), "the API refuses the credential (code 7): Invalid API key");
+}
+
+#[tokio::test(start_paused = true)]
+async fn missing_is_an_answer_and_invalid_is_not_asked_twice() {
+    let (result, sent, _) = ask(vec![reply(404, r#"{"status_code":34}"#)], Retry::default()).await;
+    assert_eq!((result, sent), (Ok(Answer::Missing), 1));
+    let (result, sent, _) = ask(vec![reply(422, r#"{"errors":["page"]}"#)], Retry::default()).await;
+    assert_eq!((attempts_of(result), sent), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn backing_off_frees_the_connection() {
+    let replies = vec![cut(), reply(200, "{}")];
+    let script = Arc::new(Script { replies: Mutex::new(replies.into()), sent: Mutex::default() });
+    let budget = Budget::new(NonZeroU32::MIN, None, 1);
+    let client = Client::new(script.clone(), budget, Retry::default(), 3, Arc::new(Deaf));
+    let caller = Caller { stage: StageId("movies".into()), pace: None, timeout: Duration::from_secs(10) };
+    let (a, b) = (Request::new("/movie/1", &[]), Request::new("/movie/2", &[]));
+    let start = Instant::now();
+    let first = client.ask(&caller, &a);
+    let second = async {
+        // Asked while the first backs off; the only connection must be free.
+        tokio::time::sleep(Duration::from_millis(51)).await;
+        client.ask(&caller, &b).await.unwrap();
+        start.elapsed()
+    };
+    let (first, second) = tokio::join!(first, second);
+    assert!(first.is_ok());
+    assert_eq!(second, Duration::from_millis(101));
+}

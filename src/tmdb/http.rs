@@ -1,0 +1,230 @@
+//! The real transport: reqwest over rustls, HTTP/2 or HTTP/1.1, gzip, proxies from the environment.
+
+use std::error::Error as _;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Url};
+
+use super::auth::Credential;
+use super::transport::{Response, Transport, TransportError};
+use crate::plan::Request;
+use crate::spec::Api;
+
+/// The largest body that is read, in bytes. The largest known answer has 420 KB.
+const BODY_MAX: usize = 32 << 20;
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection is kept without use.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The API over HTTP.
+#[derive(Debug)]
+pub struct Http {
+    client: Client,
+    base_url: String,
+    credential: Option<Credential>,
+}
+
+/// The transport cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// `base_url` is no URL of a web server.
+    #[error("read base URL `{base_url}`")]
+    BaseUrl {
+        /// As given, without user information.
+        base_url: String,
+    },
+    /// The credential would travel in the clear.
+    #[error("send the credential to `{host}` over plain http")]
+    Plaintext {
+        /// The host.
+        host: String,
+    },
+    /// The credential cannot be a header.
+    #[error("use TMDB_TOKEN: it holds characters that no token has")]
+    Credential,
+    /// TLS or proxy settings are unusable.
+    #[error("set up the HTTP client: {reason}")]
+    Client {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Http {
+    /// A transport for `base_url`, with `credential`.
+    pub fn new(base_url: &str, api: &Api, credential: Option<Credential>) -> Result<Self, HttpError> {
+        let refused = || HttpError::BaseUrl { base_url: without_user(base_url) };
+        let url = Url::parse(base_url).map_err(|_| refused())?;
+        let host = url.host_str().ok_or_else(refused)?.to_owned();
+        let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        if !matches!(url.scheme(), "http" | "https") || !bare || url.password().is_some() {
+            return Err(refused());
+        }
+        if url.scheme() == "http" && credential.is_some() && !is_loopback(&host) {
+            return Err(HttpError::Plaintext { host });
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(Credential::Token(token)) = &credential {
+            let mut value =
+                HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| HttpError::Credential)?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        install_tls();
+        let connections = api.connections.get() as usize;
+        let client = Client::builder()
+            .user_agent(concat!("tmdb-etl/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_max_idle_per_host(connections)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            // The API does not redirect; whoever does shall not see the credential.
+            .redirect(Policy::none())
+            // Retries are the client's, which knows the gate and the rate.
+            .retry(reqwest::retry::never())
+            .tcp_nodelay(true);
+        let client = if is_loopback(&host) { client.no_proxy() } else { client };
+        let client = client.build().map_err(|error| HttpError::Client { reason: chain(&error) })?;
+        let base_url = base_url.trim_end_matches('/').to_owned();
+        Ok(Self { client, base_url, credential })
+    }
+
+    async fn exchange(&self, request: &Request) -> Result<Response, reqwest::Error> {
+        let mut url = format!("{}{request}", self.base_url);
+        if let Some(Credential::Key(key)) = &self.credential {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str("api_key=");
+            url.extend(percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC));
+        }
+        let mut answer = self.client.get(url).send().await?;
+        let status = answer.status().as_u16();
+        let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        let retry_after = header(RETRY_AFTER).and_then(|value| parse_retry_after(value, Timestamp::now()));
+        let content_type = header(CONTENT_TYPE)
+            .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+        let mut body = BytesMut::new();
+        while let Some(chunk) = answer.chunk().await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > BODY_MAX {
+                break;
+            }
+        }
+        Ok(Response { status, retry_after, content_type, body: Bytes::from(body) })
+    }
+
+    /// What went wrong, without URL and credential.
+    fn error(&self, error: reqwest::Error, timeout: Duration) -> TransportError {
+        let error = error.without_url();
+        let text = chain(&error);
+        let text =
+            self.credential.as_ref().map_or_else(|| text.clone(), |credential| credential.redact(&text));
+        match () {
+            () if error.is_timeout() => TransportError::Timeout(timeout),
+            () if error.is_connect() => TransportError::Connect(text),
+            () => TransportError::Cut(text),
+        }
+    }
+}
+
+impl Transport for Http {
+    fn send<'a>(
+        &'a self,
+        request: &'a Request,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<Response, TransportError>> {
+        Box::pin(async move {
+            let response = match tokio::time::timeout(timeout, self.exchange(request)).await {
+                Err(_) => return Err(TransportError::Timeout(timeout)),
+                Ok(Err(error)) => return Err(self.error(error, timeout)),
+                Ok(Ok(response)) => response,
+            };
+            if response.body.len() > BODY_MAX {
+                return Err(TransportError::TooLarge { limit: BODY_MAX });
+            }
+            Ok(response)
+        })
+    }
+}
+
+/// The process's TLS provider. Whoever installed one before keeps it.
+fn install_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// `Retry-After` (RFC 9110, 10.2.3): seconds, or a date; a date that has passed is no wait.
+fn parse_retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = rfc2822::DateTimeParser::new().parse_timestamp(value.trim()).ok()?;
+    Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn without_user(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => format!("{}://{}", &url[..scheme], &url[at + 1..]),
+        _ => url.to_owned(),
+    }
+}
+
+/// An error and its sources, in one line.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let check = |value: &str, expect: Option<u64>| {
+            assert_eq!(parse_retry_after(value, now), expect.map(Duration::from_secs), "{value}");
+        };
+        check("7", Some(7));
+        check(" 0 ", Some(0));
+        check("Sun, 22 Nov 2026 12:00:30 GMT", Some(30));
+        check("Sun, 22 Nov 2026 11:00:00 GMT", Some(0));
+        check("soon", None);
+        check("-5", None);
+    }
+
+    #[test]
+    fn credential_leaves_over_tls_or_loopback_only() {
+        let check = |base_url: &str, expect: bool| {
+            let key = Some(Credential::Key("k".into()));
+            let api = crate::spec::Api::default();
+            assert_eq!(Http::new(base_url, &api, key).is_ok(), expect, "{base_url}");
+        };
+        check("https://api.themoviedb.org/3", true);
+        check("http://127.0.0.1:8080/3", true);
+        check("http://localhost/3", true);
+        check("http://[::1]:1/3", true);
+        check("http://api.themoviedb.org/3", false);
+        check("http://127.0.0.1.example/3", false);
+        check("https://user:secret@api.themoviedb.org/3", false);
+        check("ftp://api.themoviedb.org/3", false);
+        check("not a url", false);
+    }
+}

@@ -1,0 +1,24 @@
+//! Where documents come from: the client, its credential, its retries, and pages.
+//!
+//! ```text
+//! Client::ask ─▶ Budget::enter ─▶ Transport::send ─▶ answer::judge ─▶ document │ missing │ again │ failed
+//! ```
+//!
+//! Does not belong here: what is asked for (`crate::plan`), when a stage may work (`crate::engine`).
+//!
+//! Invariant: the credential leaves this module only as a header or a query parameter of a request that goes to
+//! `base_url` over TLS or loopback; no error and no event holds it.
+
+mod answer;
+mod auth;
+mod client;
+mod http;
+mod pages;
+mod transport;
+
+pub use answer::Reason;
+pub use auth::Credential;
+pub use client::{Answer, AskError, Caller, Client, Failure, Fatal};
+pub use http::{Http, HttpError};
+pub use pages::{PAGE_MAX, pages_of};
+pub use transport::{Response, Transport, TransportError};
