@@ -1,0 +1,219 @@
+//! What an expression reads, found in its syntax tree.
+//!
+//! The frontier keeps of an item only the fields that somebody downstream reads, so a reading that is
+//! missed here would be a null there. Hence the rule: `$item.a` reads the field `a`, any other mention of
+//! `$item` reads all of it.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use jaq_core::load::parse::{BinaryOp, Def, Pattern, Term};
+use jaq_core::load::{lex::StrPart, span};
+use jaq_core::path::{Part, Path};
+
+use super::ExprFault;
+use super::nearest::hint;
+use super::path::constant;
+
+/// The fields of `$meta`.
+pub const META_FIELDS: [&str; 5] = ["depth", "rank", "seed", "fetched_at", "run"];
+
+/// Top-level fields of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldSet {
+    /// These.
+    Fields(BTreeSet<String>),
+    /// Possibly any.
+    All,
+}
+
+impl Default for FieldSet {
+    fn default() -> Self {
+        Self::Fields(BTreeSet::new())
+    }
+}
+
+impl FieldSet {
+    /// Adds one field.
+    pub fn insert(&mut self, field: String) {
+        if let Self::Fields(fields) = self {
+            fields.insert(field);
+        }
+    }
+
+    /// Adds what `other` has.
+    pub fn extend(&mut self, other: &Self) {
+        match other {
+            Self::All => *self = Self::All,
+            Self::Fields(fields) => fields.iter().for_each(|field| self.insert(field.clone())),
+        }
+    }
+
+    /// Is `field` in it?
+    pub fn contains(&self, field: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Fields(fields) => fields.contains(field),
+        }
+    }
+
+    /// Is nothing in it?
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Fields(fields) if fields.is_empty())
+    }
+}
+
+/// What an expression reads beside its input.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// Fields of `$item`.
+    pub item: FieldSet,
+    /// Fields of `$parent`.
+    pub parent: FieldSet,
+    /// `$doc`.
+    pub doc: bool,
+    /// Fields of `$params`.
+    pub params: FieldSet,
+    /// `$meta`.
+    pub meta: bool,
+}
+
+/// Walks the tree once; faults are for what jq would accept and we do not.
+pub(super) fn walk(source: &str, term: &Term<&str>) -> Result<Uses, ExprFault> {
+    let mut walk = Walk { source, uses: Uses::default(), open: Vec::new(), fault: None };
+    walk.term(term);
+    walk.fault.map_or(Ok(walk.uses), Err)
+}
+
+struct Walk<'s> {
+    source: &'s str,
+    uses: Uses,
+    /// Definitions around this place: name and number of parameters.
+    open: Vec<(&'s str, usize)>,
+    fault: Option<ExprFault>,
+}
+
+impl<'s> Walk<'s> {
+    fn fail(&mut self, part: &'s str, message: String, help: Option<String>) {
+        let at: Range<usize> = span(self.source, part);
+        self.fault.get_or_insert(ExprFault { message, at: Some(at), help });
+    }
+
+    fn term(&mut self, term: &Term<&'s str>) {
+        match term {
+            Term::Id | Term::Recurse | Term::Num(_) | Term::Break(_) | Term::Arr(None) => {}
+            Term::Str(_, parts) => {
+                for part in parts {
+                    if let StrPart::Term(term) = part {
+                        self.term(term);
+                    }
+                }
+            }
+            Term::Arr(Some(term)) | Term::Neg(term) | Term::Label(_, term) => self.term(term),
+            Term::Obj(entries) => {
+                for (key, value) in entries {
+                    self.term(key);
+                    value.iter().for_each(|value| self.term(value));
+                }
+            }
+            Term::BinOp(left, op, right) => {
+                self.term(left);
+                if let BinaryOp::Pipe(Some(pattern)) = op {
+                    self.pattern(pattern);
+                }
+                self.term(right);
+            }
+            Term::Fold(_, source, pattern, args) => {
+                self.term(source);
+                self.pattern(pattern);
+                args.iter().for_each(|arg| self.term(arg));
+            }
+            Term::TryCatch(body, catch) => {
+                self.term(body);
+                catch.iter().for_each(|catch| self.term(catch));
+            }
+            Term::IfThenElse(branches, otherwise) => {
+                for (condition, then) in branches {
+                    self.term(condition);
+                    self.term(then);
+                }
+                otherwise.iter().for_each(|otherwise| self.term(otherwise));
+            }
+            Term::Def(definitions, body) => {
+                definitions.iter().for_each(|definition| self.definition(definition));
+                self.term(body);
+            }
+            Term::Call(name, args) => {
+                if self.open.contains(&(*name, args.len())) {
+                    self.fail(
+                        name,
+                        format!("`{name}` calls itself"),
+                        Some("`recurse`, `while`, `until`, `limit` and `reduce` repeat without a recursion of one's own".into()),
+                    );
+                }
+                args.iter().for_each(|arg| self.term(arg));
+            }
+            Term::Var(name) => self.variable(name, None),
+            Term::Path(head, path) => self.path(head, path),
+        }
+    }
+
+    fn definition(&mut self, definition: &Def<&'s str>) {
+        self.open.push((definition.name, definition.args.len()));
+        self.term(&definition.body);
+        self.open.pop();
+    }
+
+    fn pattern(&mut self, pattern: &Pattern<&'s str>) {
+        match pattern {
+            Pattern::Var(_) => {}
+            Pattern::Arr(elements) => elements.iter().for_each(|element| self.pattern(element)),
+            Pattern::Obj(entries) => {
+                for (key, value) in entries {
+                    self.term(key);
+                    self.pattern(value);
+                }
+            }
+        }
+    }
+
+    fn path(&mut self, head: &Term<&'s str>, path: &Path<Term<&'s str>>) {
+        match (head, path.0.first()) {
+            (Term::Var(name), Some((Part::Index(key), _))) => self.variable(name, constant(key)),
+            _ => self.term(head),
+        }
+        for (part, _) in &path.0 {
+            match part {
+                Part::Index(term) => self.term(term),
+                Part::Range(from, to) => from.iter().chain(to).for_each(|term| self.term(term)),
+            }
+        }
+    }
+
+    /// A mention of a variable; `field` is what is read of it, if that much is known.
+    fn variable(&mut self, name: &'s str, field: Option<String>) {
+        let set = match name {
+            "$item" => &mut self.uses.item,
+            "$parent" => &mut self.uses.parent,
+            "$params" => &mut self.uses.params,
+            "$doc" => {
+                self.uses.doc = true;
+                return;
+            }
+            "$meta" => {
+                self.uses.meta = true;
+                if let Some(field) = field.filter(|field| !META_FIELDS.contains(&field.as_str())) {
+                    let help = hint(&field, META_FIELDS)
+                        .or_else(|| Some(format!("`$meta` has {}", META_FIELDS.join(", "))));
+                    self.fail(name, format!("`$meta` has no field `{field}`"), help);
+                }
+                return;
+            }
+            _ => return,
+        };
+        match field {
+            Some(field) => set.insert(field),
+            None => *set = FieldSet::All,
+        }
+    }
+}
