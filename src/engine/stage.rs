@@ -10,7 +10,6 @@
 //! on while delivery waits.
 
 use std::future::Future;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -19,32 +18,8 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::edge::Receiver;
+use crate::plan::Hands;
 use crate::spec::Order;
-
-/// Values that wait for their turn, for each one that may be worked on: the reorder window. Four rides out a
-/// request that takes four times as long as the others without a pause; more would hold more bodies.
-const WINDOW_PER_WORKER: usize = 4;
-
-/// How many values a stage holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hands {
-    /// Values worked on at once: the stage's `concurrency`.
-    pub working: usize,
-    /// Those and the ones that wait for their turn.
-    pub total: usize,
-    /// The order in which results leave.
-    pub order: Order,
-}
-
-impl Hands {
-    /// The hands of a stage of this `concurrency` whose results leave in this `order`.
-    pub fn new(concurrency: NonZeroU32, order: Order) -> Self {
-        let working = concurrency.get() as usize;
-        // One at a time is in order by itself.
-        let total = if order == Order::Input && working > 1 { working * WINDOW_PER_WORKER } else { working };
-        Self { working, total, order }
-    }
-}
 
 /// Runs a stage until its input ends or `work` or `deliver` fails.
 ///

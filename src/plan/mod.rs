@@ -1,10 +1,263 @@
-//! What the pipeline means.
+//! What the pipeline means: a graph of stages and edges, compiled expressions, the schema of every table. Plain
+//! data; no I/O, and nothing in it is optional that a run needs.
+//!
+//! ```text
+//! Spec ─▶ wiring (who reads whom) ─▶ groups (loops) ─▶ fields (what an item keeps) ─▶ Plan
+//! ```
+//!
+//! Does not belong here: how a file is read (`crate::spec`), how anything runs (`crate::engine`, `crate::run`).
 
+mod compile;
 pub mod expr;
+mod fields;
+mod graph;
 mod item;
 mod request;
 mod table;
+mod text;
 
+pub use compile::{Compiled, Options, compile};
+pub use graph::{ItemEdge, Source};
 pub use item::{Document, Item};
 pub use request::{Request, RequestTemplate, Unfillable};
 pub use table::{ColumnPlan, TablePlan};
+pub use text::describe;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use self::expr::{Expr, FieldSet};
+use crate::spec::{Api, MaxFailures, Order, Port, Rate, StageId};
+
+/// Rows of a record batch: enough that encoding is done in long runs, small enough to hold three of each table.
+pub const BATCH_ROWS: usize = 8192;
+/// Documents that one decoding job takes at once.
+pub const DECODE_DOCUMENTS: usize = 64;
+/// Batches that wait for a table's writer.
+pub const WRITER_BUFFER: usize = 1;
+/// Items between a seed and the frontier: the frontier asks only when its stage has room.
+pub const SEED_BUFFER: usize = 1;
+
+/// Index of a stage in [`Plan::stages`].
+pub type StageIndex = usize;
+
+/// A pipeline, compiled.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The pipeline's name.
+    pub name: String,
+    /// Its description.
+    pub description: Option<String>,
+    /// `$params`.
+    pub params: Arc<Map<String, Value>>,
+    /// The API and its budget.
+    pub api: Api,
+    /// How many failed items the run bears.
+    pub max_failures: MaxFailures,
+    /// Stages in the order of the file.
+    pub stages: Vec<StagePlan>,
+    /// Item edges from expands to fetches, in the order of the file.
+    pub item_edges: Vec<ItemEdge>,
+    /// Fetch stages by group: those of one loop together, every other alone. In the order of the file.
+    pub groups: Vec<Vec<StageIndex>>,
+}
+
+/// A stage, compiled.
+#[derive(Clone, Debug)]
+pub struct StagePlan {
+    /// Its name.
+    pub id: StageId,
+    /// What it reads by `from:`, in reading order. Item edges of `into:` are in [`Plan::item_edges`].
+    pub inputs: Vec<Source>,
+    /// Values that wait before it, for each input.
+    pub buffer: usize,
+    /// Requests or documents in its hands at once.
+    pub concurrency: NonZeroU32,
+    /// The order in which its results leave: by input if anybody downstream needs that.
+    pub order: Order,
+    /// A cap below the run's rate.
+    pub rate: Option<Rate>,
+    /// The time of one attempt.
+    pub timeout: Duration,
+    /// Whether its documents carry the token of their item, because an expand of the same loop reads them.
+    pub tokens: bool,
+    /// Its own part.
+    pub kind: StageKind,
+}
+
+/// What a stage does.
+#[derive(Clone, Debug)]
+pub enum StageKind {
+    /// Items from nothing.
+    Seed(SeedPlan),
+    /// Items to documents.
+    Fetch(FetchPlan),
+    /// Documents to the same documents and found items.
+    Expand(ExpandPlan),
+    /// Documents to fewer documents.
+    Filter(FilterPlan),
+    /// Documents to a table.
+    Project(Arc<TablePlan>),
+}
+
+/// A seed, compiled.
+#[derive(Clone, Debug)]
+pub struct SeedPlan {
+    /// Where its items come from.
+    pub source: SeedItems,
+    /// `where` on each.
+    pub where_: Option<Expr>,
+}
+
+/// Where a seed's items come from.
+#[derive(Clone, Debug)]
+pub enum SeedItems {
+    /// These.
+    Listed(Arc<Vec<Value>>),
+    /// `{id: first}` to `{id: last}`.
+    Range {
+        /// First id.
+        first: i64,
+        /// Last id, included.
+        last: i64,
+    },
+    /// Pages of a list.
+    Pages {
+        /// The first page's request.
+        request: RequestTemplate,
+        /// Pages at the most.
+        pages: u32,
+        /// The items of a page.
+        items: Expr,
+    },
+}
+
+/// A fetch, compiled.
+#[derive(Clone, Debug)]
+pub struct FetchPlan {
+    /// What it asks for.
+    pub request: RequestTemplate,
+    /// The fields that items keep here.
+    pub keeps: FieldSet,
+}
+
+/// An expand, compiled.
+#[derive(Clone, Debug)]
+pub struct ExpandPlan {
+    /// What it asks for; `None`: it looks through the document itself.
+    pub request: Option<RequestTemplate>,
+    /// Pages at the most.
+    pub pages: u32,
+    /// `when`.
+    pub when: Option<Expr>,
+    /// `items`.
+    pub items: Expr,
+    /// `where`.
+    pub where_: Option<Expr>,
+    /// `take`.
+    pub take: Option<u32>,
+    /// With `into:`, documents of this depth are handed on unexpanded.
+    pub max_depth: Option<u32>,
+}
+
+/// A filter, compiled.
+#[derive(Clone, Debug)]
+pub struct FilterPlan {
+    /// Holds for what is handed on.
+    pub where_: Expr,
+}
+
+impl Plan {
+    /// Tables in the order of the file.
+    pub fn tables(&self) -> impl Iterator<Item = (StageIndex, &Arc<TablePlan>)> {
+        self.stages.iter().enumerate().filter_map(|(index, stage)| match &stage.kind {
+            StageKind::Project(table) => Some((index, table)),
+            _ => None,
+        })
+    }
+
+    /// Who reads a port by `from:`: the stage and which of its inputs it is.
+    pub fn readers(&self, stage: StageIndex, port: Port) -> impl Iterator<Item = (StageIndex, usize)> + '_ {
+        self.stages.iter().enumerate().flat_map(move |(reader, plan)| {
+            plan.inputs
+                .iter()
+                .enumerate()
+                .filter(move |(_, input)| input.stage == stage && input.port == port)
+                .map(move |(turn, _)| (reader, turn))
+        })
+    }
+
+    /// The group of a fetch stage.
+    ///
+    /// # Panics
+    /// If `stage` is no fetch.
+    pub fn group_of(&self, stage: StageIndex) -> usize {
+        self.groups.iter().position(|group| group.contains(&stage)).expect("every fetch is in a group")
+    }
+
+    /// How many items of the only seed are on their way when a table's writer takes nothing more, for a pipeline
+    /// that is one line from a seed to a table of one row for each document; `None` for any other.
+    ///
+    /// The sum of every place in which something can wait: back-pressure is tested against it by equality.
+    pub fn in_flight_when_blocked(&self) -> Option<usize> {
+        let line = self.item_edges.is_empty()
+            && self.stages.len() >= 3
+            && self.stages.iter().enumerate().all(|(index, stage)| match stage.inputs.as_slice() {
+                [] => index == 0,
+                [only] => only.stage + 1 == index && only.port == Port::Main,
+                _ => false,
+            });
+        if !line {
+            return None;
+        }
+        self.stages.iter().try_fold(0, |sum, stage| {
+            Some(
+                sum + match &stage.kind {
+                    // In the edge, in the seed's hand, and the one that the frontier has no room for.
+                    StageKind::Seed(_) => SEED_BUFFER + 1 + 1,
+                    StageKind::Project(table) if table.rows.is_none() => {
+                        // Open, waiting for the writer, and in the writer's hands.
+                        stage.buffer + BATCH_ROWS * (1 + WRITER_BUFFER + 1)
+                    }
+                    StageKind::Project(_) => return None,
+                    _ => stage.buffer + stage.hands().total,
+                },
+            )
+        })
+    }
+}
+
+impl StagePlan {
+    /// How many values it holds.
+    pub fn hands(&self) -> Hands {
+        Hands::new(self.concurrency, self.order)
+    }
+}
+
+/// Values that wait for their turn, for each one that may be worked on: the reorder window. Four rides out a
+/// request that takes four times as long as the others without a pause; more would hold more bodies.
+const WINDOW_PER_WORKER: usize = 4;
+
+/// How many values a stage holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hands {
+    /// Values worked on at once: the stage's `concurrency`.
+    pub working: usize,
+    /// Those and the ones that wait for their turn.
+    pub total: usize,
+    /// The order in which results leave.
+    pub order: Order,
+}
+
+impl Hands {
+    /// The hands of a stage of this `concurrency` whose results leave in this `order`.
+    pub fn new(concurrency: NonZeroU32, order: Order) -> Self {
+        let working = concurrency.get() as usize;
+        // One at a time is in order by itself.
+        let total = if order == Order::Input && working > 1 { working * WINDOW_PER_WORKER } else { working };
+        Self { working, total, order }
+    }
+}

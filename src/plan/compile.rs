@@ -1,0 +1,400 @@
+//! From what was written to what it means; every fault that needs the graph is found here, in one go.
+
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema};
+use serde_json::{Map, Value};
+
+use super::expr::{Expr, FieldSet};
+use super::fields::kept_fields;
+use super::graph::{Graph, wire};
+use super::{
+    ColumnPlan, ExpandPlan, FetchPlan, FilterPlan, Plan, RequestTemplate, SeedItems, SeedPlan, StageIndex,
+    StageKind, StagePlan, TablePlan,
+};
+use crate::spec::{
+    Api, ColumnType, Expand, Faults, Fetch, Kind, Located, Order, Port, Project, Query, Requests, Seed,
+    SeedSource, Span, Spec, Stage, nearest,
+};
+
+/// Values that wait before a stage that says nothing else.
+const BUFFER: usize = 64;
+/// `concurrency` of a fetch that says nothing else: below the default of `connections`, so that an expand finds one.
+const FETCH_CONCURRENCY: NonZeroU32 = NonZeroU32::new(16).expect("16 is not 0");
+/// `concurrency` of an expand or seed with requests that says nothing else.
+const REQUEST_CONCURRENCY: NonZeroU32 = NonZeroU32::new(4).expect("4 is not 0");
+/// Documents that a stage without requests looks through at once, each on a thread.
+const THREAD_CONCURRENCY: NonZeroU32 = NonZeroU32::new(2).expect("2 is not 0");
+
+/// What the command line adds to the file.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// `--out`: relative outputs start here.
+    pub out: Option<PathBuf>,
+    /// `TMDB_BASE_URL` or the embedded API: instead of `api.base_url`.
+    pub base_url: Option<String>,
+}
+
+/// A plan, and what is legal in its file but probably not meant.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// The plan.
+    pub plan: Plan,
+    /// Warnings only.
+    pub warnings: Faults,
+}
+
+/// Compiles a pipeline.
+///
+/// # Errors
+/// Every fault that could not be seen without the graph, with the warnings.
+pub fn compile(spec: Spec, options: &Options) -> Result<Compiled, Faults> {
+    let mut faults = Faults::default();
+    let graph = wire(&spec, &mut faults);
+    let mut api = spec.api.clone();
+    if let Some(base_url) = &options.base_url {
+        api.base_url.value = base_url.trim_end_matches('/').to_owned();
+    }
+    let mut compiler = Compiler { api: &api, params: &spec.params, options, faults: &mut faults };
+    let kinds: Vec<Option<StageKind>> = spec.stages.iter().map(|stage| compiler.kind(stage)).collect();
+    check_outputs(&spec, &kinds, &mut faults);
+    check_use(&spec, &graph, &mut faults);
+    if faults.has_errors() {
+        return Err(faults);
+    }
+    let kinds = kinds.into_iter().flatten().collect();
+    let mut stages = stages(&spec, &api, &graph, kinds);
+    let kept = kept_fields(&stages, &graph.item_edges);
+    for (stage, kept) in stages.iter_mut().zip(kept) {
+        if let StageKind::Fetch(fetch) = &mut stage.kind {
+            fetch.keeps = kept;
+        }
+    }
+    let plan = Plan {
+        name: spec.name,
+        description: spec.description,
+        params: Arc::new(spec.params),
+        api,
+        max_failures: spec.max_failures,
+        stages,
+        item_edges: graph.item_edges,
+        groups: graph.groups,
+    };
+    Ok(Compiled { plan, warnings: faults })
+}
+
+struct Compiler<'a> {
+    api: &'a Api,
+    params: &'a Map<String, Value>,
+    options: &'a Options,
+    faults: &'a mut Faults,
+}
+
+impl Compiler<'_> {
+    fn kind(&mut self, stage: &Stage) -> Option<StageKind> {
+        match &stage.kind {
+            Kind::Seed(seed) => self.seed(seed).map(StageKind::Seed),
+            Kind::Fetch(fetch) => Some(StageKind::Fetch(self.fetch(fetch))),
+            Kind::Expand(expand) => self.expand(stage, expand).map(StageKind::Expand),
+            Kind::Filter(filter) => {
+                self.expr(&filter.where_).map(|where_| StageKind::Filter(FilterPlan { where_ }))
+            }
+            Kind::Project(project) => {
+                self.project(stage, project).map(|table| StageKind::Project(Arc::new(table)))
+            }
+        }
+    }
+
+    fn seed(&mut self, seed: &Seed) -> Option<SeedPlan> {
+        let where_ = self.optional(seed.where_.as_ref());
+        let source = match &seed.source {
+            SeedSource::Items(items) => Some(SeedItems::Listed(Arc::new(items.clone()))),
+            SeedSource::Range { first, last } => Some(SeedItems::Range { first: *first, last: *last }),
+            SeedSource::Path { path, query, pages, items } => {
+                let items = self.default(items.as_ref(), ".results[]");
+                let request = self.request(&path.value, query, &[]);
+                items.map(|items| SeedItems::Pages { request, pages: pages.get(), items })
+            }
+        };
+        Some(SeedPlan { source: source?, where_: where_? })
+    }
+
+    fn fetch(&mut self, fetch: &Fetch) -> FetchPlan {
+        let append: Vec<String> = fetch.append.iter().map(|name| name.value.clone()).collect();
+        FetchPlan {
+            request: self.request(&fetch.path.value, &fetch.query, &append),
+            keeps: FieldSet::default(),
+        }
+    }
+
+    fn expand(&mut self, stage: &Stage, expand: &Expand) -> Option<ExpandPlan> {
+        let when = self.optional(expand.when.as_ref());
+        let where_ = self.optional(expand.where_.as_ref());
+        let request = expand.path.as_ref().map(|path| self.request(&path.value, &expand.query, &[]));
+        let items = match (&expand.items, &request) {
+            (None, None) => {
+                self.faults
+                    .error("missing-items", stage.id.span, "an expand without `path:` needs `items:`")
+                    .help("say where in the document the items stand, e.g. `items: '.credits.cast[]'`");
+                None
+            }
+            (items, _) => self.default(items.as_ref(), ".results[]"),
+        };
+        Some(ExpandPlan {
+            request,
+            pages: expand.pages.get(),
+            when: when?,
+            items: items?,
+            where_: where_?,
+            take: expand.take,
+            max_depth: expand.into.as_ref().and(expand.max_depth),
+        })
+    }
+
+    fn project(&mut self, stage: &Stage, project: &Project) -> Option<TablePlan> {
+        let rows = self.optional(project.rows.as_ref());
+        let columns: Vec<Option<ColumnPlan>> = project
+            .columns
+            .iter()
+            .map(|column| {
+                let value = match &column.value {
+                    Some(value) => self.expr(value),
+                    None => self.compiled(&field_path(&column.name.value), column.name.span, None),
+                };
+                Some(ColumnPlan {
+                    name: column.name.value.as_str().into(),
+                    column_type: column.column_type.value.clone(),
+                    value: value?,
+                    required: column.required,
+                    on_mismatch: column.on_mismatch,
+                })
+            })
+            .collect();
+        let columns: Vec<ColumnPlan> = columns.into_iter().collect::<Option<_>>()?;
+        let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
+        Some(TablePlan {
+            stage: stage.id.value.clone(),
+            rows: rows?,
+            columns,
+            schema,
+            order: project.order,
+            path: rooted(&project.output.path.value, self.options.out.as_deref()),
+            compression: project.output.compression,
+        })
+    }
+
+    fn request(&self, path: &crate::spec::PathTemplate, query: &Query, append: &[String]) -> RequestTemplate {
+        let query = query.iter().map(|(name, value)| (name.clone(), value.value.clone()));
+        RequestTemplate::new(&self.api.base_url.value, path.clone(), query, append, &self.api.language)
+    }
+
+    /// `Some(None)` where the file has no expression; `None` where it has a faulty one.
+    fn optional(&mut self, expr: Option<&Located<String>>) -> Option<Option<Expr>> {
+        match expr {
+            None => Some(None),
+            Some(expr) => self.expr(expr).map(Some),
+        }
+    }
+
+    fn default(&mut self, expr: Option<&Located<String>>, default: &str) -> Option<Expr> {
+        match expr {
+            Some(expr) => self.expr(expr),
+            None => self.compiled(default, Span::default(), None),
+        }
+    }
+
+    fn expr(&mut self, expr: &Located<String>) -> Option<Expr> {
+        self.compiled(&expr.value, expr.span, Some(expr.span))
+    }
+
+    /// Compiles `source`, which stands at `span`; a fault within it is marked there if the text stands in
+    /// the file as it is.
+    fn compiled(&mut self, source: &str, span: Span, whole: Option<Span>) -> Option<Expr> {
+        let expr = match Expr::compile(source) {
+            Ok(expr) => expr,
+            Err(error) => {
+                // Quotes and escapes shift places; only a plain scalar is marked to the byte.
+                let plain = whole.is_some_and(|span| span.end - span.start == source.len());
+                let place = match error.at {
+                    Some(at) if plain && at.end > at.start => {
+                        Span { start: span.start + at.start, end: span.start + at.end }
+                    }
+                    _ => span,
+                };
+                let fault = self.faults.error("bad-expression", place, format!("not an expression: {}", error.message));
+                fault.help(error.help.unwrap_or_else(|| {
+                    "expressions are jq; quote one that holds `#`, `: `, `[` or `{`, as YAML reads those itself".to_owned()
+                }));
+                return None;
+            }
+        };
+        if let FieldSet::Fields(fields) = expr.params() {
+            for field in fields.iter().filter(|field| !self.params.contains_key(*field)) {
+                let near = nearest(field, self.params.keys().map(String::as_str));
+                let fault = self.faults.error("unknown-param", span, format!("no param is called `{field}`"));
+                match near {
+                    Some(near) => fault.did_you_mean(Some(near)),
+                    None => fault.help(format!("add it: `params: {{{field}: …}}`")),
+                };
+            }
+        }
+        Some(expr)
+    }
+}
+
+/// The default value of a column: the field of its name.
+fn field_path(name: &str) -> String {
+    let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if plain { format!(".{name}") } else { format!(".[{}]", Value::from(name)) }
+}
+
+fn field(column: &ColumnPlan) -> Field {
+    let field = Field::new(&*column.name, column.column_type.arrow(), !column.required);
+    // What Arrow has no type for is said beside it.
+    if column.column_type == ColumnType::Json {
+        field.with_metadata(HashMap::from([("tmdb-etl:type".to_owned(), "json".to_owned())]))
+    } else {
+        field
+    }
+}
+
+/// `path` below `--out`, if it is relative.
+fn rooted(path: &Path, out: Option<&Path>) -> PathBuf {
+    match out {
+        Some(out) if path.is_relative() => out.join(path),
+        _ => path.to_owned(),
+    }
+}
+
+/// Two tables in one file.
+fn check_outputs(spec: &Spec, kinds: &[Option<StageKind>], faults: &mut Faults) {
+    let mut taken: BTreeMap<PathBuf, Span> = BTreeMap::new();
+    for (stage, kind) in spec.stages.iter().zip(kinds) {
+        let (Kind::Project(project), Some(StageKind::Project(table))) = (&stage.kind, kind) else { continue };
+        let span = project.output.path.span;
+        let path: PathBuf = table.path.components().filter(|part| part.as_os_str() != ".").collect();
+        if let Some(first) = taken.insert(path, span) {
+            faults
+                .error("same-output", span, "two tables write one file")
+                .also(first, "the other one")
+                .help("give each table a path of its own");
+        }
+    }
+}
+
+/// What is legal and does nothing.
+fn check_use(spec: &Spec, graph: &Graph, faults: &mut Faults) {
+    let read = |stage: StageIndex, port: Port| {
+        graph.inputs.iter().flatten().any(|source| source.stage == stage && source.port == port)
+    };
+    if !spec.stages.iter().any(|stage| matches!(stage.kind, Kind::Project(_))) {
+        faults
+            .error_without_place("no-table", "the pipeline writes no table")
+            .help("add a stage of `kind: project`");
+    }
+    for (index, stage) in spec.stages.iter().enumerate() {
+        let id = &stage.id;
+        match &stage.kind {
+            Kind::Seed(_) | Kind::Filter(_) if !read(index, Port::Main) => {
+                faults.warning("unread-stage", id.span, format!("nothing reads `{}`", id.value));
+            }
+            Kind::Fetch(_) => {
+                let ports = [Port::Main, Port::Failed, Port::Missing];
+                if !ports.into_iter().any(|port| read(index, port)) {
+                    faults
+                        .warning("unread-stage", id.span, format!("nothing reads `{}`", id.value))
+                        .help("its documents are fetched and thrown away");
+                }
+            }
+            Kind::Expand(_) if !read(index, Port::Found) && !graph.item_edges.iter().any(|edge| edge.from == index) => {
+                faults
+                    .warning("unread-stage", id.span, format!("nothing takes what `{}` finds", id.value))
+                    .help(format!("give it an `into:`, or read `{}.found`", id.value));
+            }
+            _ => {}
+        }
+    }
+    for group in &graph.groups {
+        let fed = group.iter().any(|&fetch| {
+            graph.inputs[fetch].iter().any(|source| source.port == Port::Main)
+                || graph.item_edges.iter().any(|edge| edge.to == fetch && !edge.in_loop)
+        });
+        if !fed {
+            let id = &spec.stages[group[0]].id;
+            faults
+                .error("no-input", id.span, format!("nothing from outside the loop feeds `{}`", id.value))
+                .help("put a seed above it, or name one in `from:`");
+        }
+    }
+}
+
+fn stages(spec: &Spec, api: &Api, graph: &Graph, kinds: Vec<StageKind>) -> Vec<StagePlan> {
+    let orders = orders(spec, graph);
+    let tokens = tokens(spec, graph);
+    let mut stages = Vec::with_capacity(kinds.len());
+    for (index, (stage, kind)) in spec.stages.iter().zip(kinds).enumerate() {
+        let own = match &stage.kind {
+            Kind::Seed(seed) => seed.requests.clone(),
+            Kind::Fetch(fetch) => fetch.requests.clone(),
+            Kind::Expand(expand) => expand.requests.clone(),
+            Kind::Filter(filter) => Requests { buffer: filter.buffer, ..Requests::default() },
+            Kind::Project(project) => Requests { buffer: project.buffer, ..Requests::default() },
+        };
+        let concurrency = match &kind {
+            StageKind::Fetch(_) => FETCH_CONCURRENCY,
+            StageKind::Expand(ExpandPlan { request: None, .. }) | StageKind::Filter(_) => THREAD_CONCURRENCY,
+            _ => REQUEST_CONCURRENCY,
+        };
+        stages.push(StagePlan {
+            id: stage.id.value.clone(),
+            inputs: graph.inputs[index].clone(),
+            buffer: own.buffer.map_or(BUFFER, |buffer| buffer.get() as usize),
+            concurrency: own.concurrency.unwrap_or(concurrency),
+            order: orders[index],
+            rate: own.rate,
+            timeout: own.timeout.unwrap_or(api.timeout),
+            tokens: tokens[index],
+            kind,
+        });
+    }
+    stages
+}
+
+/// For each stage, whether anybody needs its results in the order of its input: an ordered table, or a fetch that
+/// admits what is found outside a loop. Within a loop the frontier puts things in order itself.
+fn orders(spec: &Spec, graph: &Graph) -> Vec<Order> {
+    let mut orders = vec![Order::Arrival; spec.stages.len()];
+    // Readers stand below what they read.
+    for index in (0..spec.stages.len()).rev() {
+        let feeds = graph.item_edges.iter().any(|edge| edge.from == index && !edge.in_loop);
+        let read = graph.inputs.iter().enumerate().any(|(reader, sources)| {
+            sources.iter().any(|source| source.stage == index)
+                && match &spec.stages[reader].kind {
+                    Kind::Project(project) => project.order == Order::Input,
+                    Kind::Fetch(_) => false,
+                    _ => orders[reader] == Order::Input,
+                }
+        });
+        if feeds || read || matches!(spec.stages[index].kind, Kind::Seed(_)) {
+            orders[index] = Order::Input;
+        }
+    }
+    orders
+}
+
+/// For each stage, whether an expand that closes a loop reads its documents, directly or not.
+fn tokens(spec: &Spec, graph: &Graph) -> Vec<bool> {
+    let mut tokens = vec![false; spec.stages.len()];
+    for index in (0..spec.stages.len()).rev() {
+        tokens[index] = graph.inputs.iter().enumerate().any(|(reader, sources)| {
+            let documents = sources.iter().any(|source| source.stage == index && source.port == Port::Main);
+            let closes = graph.item_edges.iter().any(|edge| edge.from == reader && edge.in_loop);
+            documents && (closes || tokens[reader])
+        });
+    }
+    tokens
+}

@@ -1,0 +1,8 @@
+//! The plan as text, for `plan`.
+
+use super::Plan;
+
+/// Describes a plan.
+pub fn describe(plan: &Plan) -> String {
+    plan.name.clone()
+}

@@ -1,0 +1,85 @@
+//! What the stages of one run share: the client, the count of failures, the constants of expressions, the listener.
+
+use std::sync::Arc;
+
+use super::error::RunError;
+use super::rows::{self, Ending};
+use super::tally::Tally;
+use crate::event::{Event, Listener};
+use crate::plan::expr::RunScope;
+use crate::plan::{Item, RequestTemplate};
+use crate::spec::StageId;
+use crate::tmdb::{Answer, AskError, Caller, Client, Failure, Reason};
+
+/// Shared by all stages.
+pub(super) struct Context {
+    pub client: Arc<Client>,
+    pub tally: Tally,
+    pub scope: Arc<RunScope>,
+    pub listener: Arc<dyn Listener>,
+    /// `--limit`: items of each seed.
+    pub limit: Option<u64>,
+}
+
+impl Context {
+    /// Asks for page `page` of what `item` makes of `template`: the key and its answer, or the row of `.failed`. Counted.
+    pub(super) async fn ask(
+        &self,
+        caller: &Caller,
+        template: &RequestTemplate,
+        item: &Item,
+        page: u32,
+    ) -> Result<Result<(String, Answer), Ending>, RunError> {
+        let request = match template.fill(&item.fields) {
+            Ok(request) => request.page(page),
+            Err(unfillable) => {
+                let failure = Failure { reason: Reason::Unfillable(unfillable), attempts: 0 };
+                self.listener.hear(&Event::ItemFailed {
+                    stage: caller.stage.clone(),
+                    request: template.path().to_string(),
+                    error: failure.reason.to_string(),
+                });
+                let key = template.path().to_string();
+                return self.failed(caller, item, &key, &failure).map(Err);
+            }
+        };
+        let key = request.to_string();
+        match self.client.ask(caller, &request).await {
+            Ok(answer) => {
+                self.tally.answered();
+                Ok(Ok((key, answer)))
+            }
+            Err(AskError::Failed(failure)) => self.failed(caller, item, &key, &failure).map(Err),
+            Err(AskError::Fatal(fatal)) => {
+                Err(RunError::Fatal { stage: caller.stage.to_string(), fatal })
+            }
+        }
+    }
+
+    /// Tells of expressions that ended in an error.
+    pub(super) fn expressions_failed(&self, stage: &StageId, count: u64) {
+        if count > 0 {
+            self.listener.hear(&Event::ExpressionFailed { stage: stage.clone(), count });
+        }
+    }
+
+    fn failed(&self, caller: &Caller, item: &Item, key: &str, failure: &Failure) -> Result<Ending, RunError> {
+        self.tally.failed(|| format!("`{key}`: {}", failure.reason))?;
+        Ok(rows::failed(&caller.stage, item, key, failure))
+    }
+}
+
+/// Runs `job` on a thread that may be busy for as long as it likes.
+///
+/// # Panics
+/// If `job` panics.
+pub(super) async fn on_thread<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(job).await {
+        Ok(result) => result,
+        Err(gone) => match gone.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Only a runtime that shuts down cancels a thread's job, and with it whoever waits here.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}

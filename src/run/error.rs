@@ -1,0 +1,66 @@
+//! How a run can end without a published dataset.
+
+use crate::engine::Closed;
+use crate::project::ProjectError;
+use crate::sink::SinkError;
+use crate::tmdb::Fatal;
+
+/// Why a run published nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// No request can succeed.
+    #[error("stage `{stage}`: {fatal}")]
+    Fatal {
+        /// The stage that learnt it first.
+        stage: String,
+        /// What it learnt.
+        fatal: Fatal,
+    },
+    /// More items failed than `max_failures` allows.
+    #[error("{failed} of {finished} items failed, more than `max_failures: {allowed}` allows; the last was {last}")]
+    TooManyFailures {
+        /// Failed items.
+        failed: u64,
+        /// Finished items, those that failed and those that are missing included.
+        finished: u64,
+        /// The setting.
+        allowed: String,
+        /// The failure that was one too many, or the last.
+        last: String,
+    },
+    /// A table's `on_mismatch: fail`.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// Writing or publishing.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// Rows that wait for their turn could not be kept on disk.
+    #[error("keep rows of `{table}` that wait for their turn: {reason}")]
+    Spool {
+        /// The table.
+        table: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A bug in a stage.
+    #[error("stage `{stage}` panicked: {message}")]
+    Panicked {
+        /// The stage.
+        stage: String,
+        /// The panic's message.
+        message: String,
+    },
+    /// Somebody asked the run to stop.
+    #[error("the run was stopped")]
+    Stopped,
+    /// The next stage is gone; why, says that stage.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+impl RunError {
+    /// Whether another task's error explains this one.
+    pub(super) fn is_consequence(&self) -> bool {
+        matches!(self, Self::Closed(_))
+    }
+}

@@ -1,0 +1,200 @@
+//! An expand at work: every document goes on unchanged, and what is found in it goes where the plan says.
+//!
+//! For one document: `when` → depth below `max_depth` → `items` → `where` → `take` → found; then to the frontier (which
+//! dedupes, counts against `max_items` and admits), to feeds of other loops, and to readers of `.found`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::context::{Context, on_thread};
+use super::error::RunError;
+use super::outlets::Outlets;
+use super::rows::{self, Ending};
+use crate::engine::{EdgeId, Frontier, Parcel, Receiver, Sender, run_stage};
+use crate::event::Event;
+use crate::plan::expr::{FieldSet, Json};
+use crate::plan::{Document, ExpandPlan, Hands, Item};
+use crate::project::{ExpandRule, Found, prune};
+use crate::spec::Port;
+use crate::tmdb::{Answer, Caller, pages_of};
+
+/// Where the items of an expand go beside `.found`.
+pub(super) struct ItemOutlet {
+    /// The frontier that they come to.
+    pub frontier: Frontier,
+    /// By which edge.
+    pub edge: EdgeId,
+    /// The fields that they keep there.
+    pub keeps: FieldSet,
+    /// The channel to it, if it serves another loop; within a loop the token is the way.
+    pub feed: Option<Sender<Item>>,
+}
+
+/// Everything an expand stage needs.
+pub(super) struct Expander {
+    pub plan: ExpandPlan,
+    pub rule: Arc<ExpandRule>,
+    pub caller: Caller,
+    pub hands: Hands,
+    pub items: Vec<ItemOutlet>,
+    pub outlets: Outlets,
+    pub context: Arc<Context>,
+}
+
+/// What became of one document.
+struct Expanded {
+    document: Parcel<Document>,
+    found: Vec<Document>,
+    /// For each outlet with a feed: its index and the items.
+    fed: Vec<(usize, Vec<Item>)>,
+    ended: Option<Ending>,
+}
+
+impl Expander {
+    /// Runs the stage until its input ends.
+    pub(super) async fn run(self, documents: Receiver<Parcel<Document>>) -> Result<(), RunError> {
+        let hands = self.hands;
+        let this = Arc::new(self);
+        let work = |parcel| {
+            let this = Arc::clone(&this);
+            async move { this.one(parcel).await }
+        };
+        let deliver = |expanded: Expanded| {
+            let this = &this;
+            async move { this.deliver(expanded).await }
+        };
+        run_stage(hands, documents, work, deliver).await
+    }
+
+    async fn one(&self, parcel: Parcel<Document>) -> Result<Expanded, RunError> {
+        let mut expanded = Expanded { document: parcel, found: Vec::new(), fed: Vec::new(), ended: None };
+        let item = &expanded.document.value.item;
+        if self.plan.max_depth.is_some_and(|max| item.depth >= max) || !self.is_wanted() {
+            return Ok(expanded);
+        }
+        if !self.holds(&expanded.document.value).await {
+            return Ok(expanded);
+        }
+        let answers = if self.plan.request.is_some() {
+            let (answers, ended) = self.answers(item).await?;
+            expanded.ended = ended;
+            answers
+        } else {
+            vec![expanded.document.value.body.clone()]
+        };
+        if answers.is_empty() {
+            return Ok(expanded);
+        }
+        let (rule, scope, document) = (
+            Arc::clone(&self.rule),
+            Arc::clone(&self.context.scope),
+            expanded.document.value.clone(),
+        );
+        let found = on_thread(move || rule.found(&scope, &document, &answers)).await;
+        self.context.expressions_failed(&self.caller.stage, u64::from(found.errors));
+        let count = found.items.len();
+        self.context.listener.hear(&Event::ItemsFound { stage: self.caller.stage.clone(), count });
+        self.admit(&mut expanded, &found.items);
+        if self.outlets.is_read(Port::Found) {
+            let document = &expanded.document.value;
+            expanded.found = found.items.into_iter().map(|found| found_row(document, found)).collect();
+        }
+        Ok(expanded)
+    }
+
+    /// Whether anybody takes what would be found. A full `max_items` ends the asking, unless a table shows what
+    /// came of it: its rows must not depend on timing.
+    fn is_wanted(&self) -> bool {
+        let shown = [Port::Found, Port::Failed, Port::Missing];
+        shown.into_iter().any(|port| self.outlets.is_read(port))
+            || self.items.iter().any(|outlet| outlet.frontier.wants(outlet.edge))
+    }
+
+    async fn holds(&self, document: &Document) -> bool {
+        if self.plan.when.is_none() {
+            return true;
+        }
+        let (rule, scope, document) =
+            (Arc::clone(&self.rule), Arc::clone(&self.context.scope), document.clone());
+        let truth = on_thread(move || rule.wants(&scope, &document)).await;
+        self.context.expressions_failed(&self.caller.stage, u64::from(truth.error));
+        truth.holds
+    }
+
+    /// The pages of this stage's own request, and how asking for them ended if not well.
+    async fn answers(&self, item: &Item) -> Result<(Vec<Bytes>, Option<Ending>), RunError> {
+        let template = self.plan.request.as_ref().expect("asked only where there is a request");
+        let mut answers: Vec<Bytes> = Vec::new();
+        let mut page = 1;
+        while answers.first().map_or(1, |first| pages_of(first, self.plan.pages)) >= page {
+            match self.context.ask(&self.caller, template, item, page).await? {
+                Ok((_, Answer::Document { body, .. })) => answers.push(body),
+                Ok((key, Answer::Missing)) => {
+                    return Ok((answers, Some(rows::missing(&self.caller.stage, item, &key))));
+                }
+                Err(ending) => return Ok((answers, Some(ending))),
+            }
+            page += 1;
+        }
+        Ok((answers, None))
+    }
+
+    /// Hands the found items to the frontier of their loop at once; those for others wait for their turn.
+    fn admit(&self, expanded: &mut Expanded, found: &[Found]) {
+        let parent = &expanded.document.value.item;
+        for (index, outlet) in self.items.iter().enumerate() {
+            let items = found.iter().map(|found| found_item(parent, found, &outlet.keeps)).collect();
+            match (&outlet.feed, &expanded.document.token) {
+                (Some(_), _) => expanded.fed.push((index, items)),
+                (None, Some(token)) => token.found(outlet.edge, items),
+                (None, None) => unreachable!("documents that reach an expand of their loop carry a token"),
+            }
+        }
+    }
+
+    async fn deliver(&self, expanded: Expanded) -> Result<(), RunError> {
+        if let Some(ending) = expanded.ended {
+            self.outlets.send(ending.port, Parcel::loose(ending.row)).await?;
+        }
+        for row in expanded.found {
+            self.outlets.send(Port::Found, Parcel::loose(row)).await?;
+        }
+        for (index, items) in expanded.fed {
+            let feed = self.items[index].feed.as_ref().expect("only outlets with a feed are fed");
+            for item in items {
+                feed.send(item).await?;
+            }
+        }
+        self.outlets.send(Port::Main, expanded.document).await?;
+        Ok(())
+    }
+}
+
+/// A found item as work: one step deeper than the item it was found under.
+fn found_item(parent: &Item, found: &Found, keeps: &FieldSet) -> Item {
+    Item {
+        fields: Arc::new(prune(&found.body, keeps)),
+        parent: Some(Arc::clone(&parent.fields)),
+        seed: Arc::clone(&parent.seed),
+        depth: parent.depth + 1,
+        rank: found.rank,
+    }
+}
+
+/// A found item as a row of `.found`.
+fn found_row(document: &Document, found: Found) -> Document {
+    let fields = Json::parse(&found.body).map_or(serde_json::Value::Null, |json| json.to_value());
+    let parent = &document.item;
+    Document {
+        item: Item {
+            fields: Arc::new(fields),
+            parent: Some(Arc::clone(&parent.fields)),
+            seed: Arc::clone(&parent.seed),
+            depth: parent.depth + 1,
+            rank: found.rank,
+        },
+        body: found.body,
+        fetched_at: document.fetched_at,
+    }
+}
