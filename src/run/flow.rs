@@ -1,0 +1,278 @@
+//! From a plan to running stages: every edge is made here, every task is started here.
+//!
+//! One film's way: `seed` → frontier ([`crate::engine`]) → `fetch` → ([`crate::tmdb`]) → `expand` → `table` →
+//! ([`crate::project`], [`crate::sink`]).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::context::Context;
+use super::error::RunError;
+use super::expand::{Expander, ItemOutlet};
+use super::fetch::fetch;
+use super::filter::filter;
+use super::outlets::Outlets;
+use super::seed::{SeedReader, Seeder};
+use super::table::{TableSink, table};
+use super::tally::Tally;
+use crate::engine::{
+    Crew, EdgeId, Ended, Feed, Frontier, FrontierPlan, Pace, Parcel, Receiver, Sender, Slot, edge,
+};
+use crate::event::{Event, Listener};
+use crate::plan::expr::{FieldSet, RunScope};
+use crate::plan::{Document, Item, Plan, SEED_BUFFER, Source, StageIndex, StageKind, StagePlan};
+use crate::project::ExpandRule;
+use crate::spec::Port;
+use crate::tmdb::{Caller, Client};
+
+/// What a run needs beside its plan.
+pub struct FlowOptions {
+    /// The run's id.
+    pub run: String,
+    /// `--limit`: items of each seed.
+    pub limit: Option<u64>,
+    /// Ends the run early.
+    pub stop: CancellationToken,
+    /// Hears what happens.
+    pub listener: Arc<dyn Listener>,
+}
+
+/// What a run has done when all of its tables are staged.
+pub struct Flowed<T> {
+    /// The tables, in the order of the plan.
+    pub tables: Vec<T>,
+    /// Items that failed, within `max_failures`.
+    pub failures: u64,
+}
+
+/// Runs `plan` until every table is staged in its sink; `sinks` are in the order of [`Plan::tables`].
+pub async fn flow<S: TableSink>(
+    plan: &Plan,
+    client: Arc<Client>,
+    sinks: Vec<S>,
+    options: FlowOptions,
+) -> Result<Flowed<S::Staged>, RunError> {
+    let context = Arc::new(Context {
+        client,
+        tally: Tally::new(plan.max_failures),
+        scope: Arc::new(RunScope { params: Arc::clone(&plan.params), run: options.run }),
+        listener: options.listener,
+        limit: options.limit,
+    });
+    let mut wires = Wires::new(plan);
+    let mut crew = Crew::new(options.stop);
+    wires.start_frontiers(&mut crew);
+    let (staged, mut finished) = edge(sinks.len().max(1));
+    let mut sinks = sinks.into_iter();
+    for (index, stage) in plan.stages.iter().enumerate() {
+        let outlets = wires.outlets.remove(&index).unwrap_or_default();
+        let documents = wires.documents.remove(&index).unwrap_or_default();
+        let id = stage.id.clone();
+        let listener = Arc::clone(&context.listener);
+        let done = move |result: Result<(), RunError>| {
+            if result.is_ok() {
+                listener.hear(&Event::StageFinished { stage: id });
+            }
+            result
+        };
+        let (name, hands, context) = (stage.id.to_string(), stage.hands(), Arc::clone(&context));
+        match &stage.kind {
+            StageKind::Seed(seed) => {
+                let readers = wires.seed_readers.remove(&index).unwrap_or_default();
+                let seeder = Seeder { plan: seed.clone(), caller: caller(stage), hands, readers, outlets, context };
+                crew.spawn(name, async move { done(seeder.run().await) });
+            }
+            StageKind::Fetch(plan) => {
+                let items = wires.items.remove(&index).expect("every fetch has a frontier");
+                let task = fetch(plan.clone(), caller(stage), hands, items, outlets, context);
+                crew.spawn(name, async move { done(task.await) });
+            }
+            StageKind::Expand(expand) => {
+                let rule = ExpandRule {
+                    when: expand.when.clone(),
+                    items: expand.items.clone(),
+                    where_: expand.where_.clone(),
+                    take: expand.take,
+                };
+                let expander = Expander {
+                    plan: expand.clone(),
+                    rule: Arc::new(rule),
+                    caller: caller(stage),
+                    hands,
+                    items: wires.item_outlets.remove(&index).unwrap_or_default(),
+                    outlets,
+                    context,
+                };
+                let documents = merged(&mut crew, &stage.id.to_string(), documents, stage.buffer);
+                crew.spawn(name, async move { done(expander.run(documents).await) });
+            }
+            StageKind::Filter(plan) => {
+                let documents = merged(&mut crew, &stage.id.to_string(), documents, stage.buffer);
+                let task = filter(stage.id.clone(), plan.clone(), hands, documents, outlets, context);
+                crew.spawn(name, async move { done(task.await) });
+            }
+            StageKind::Project(plan) => {
+                let sink = sinks.next().expect("there is a sink for each table");
+                let task = table(Arc::clone(plan), documents, sink, staged.clone(), index, context);
+                crew.spawn(name, async move { done(task.await) });
+            }
+        }
+    }
+    drop((staged, wires));
+    crew.join(RunError::is_consequence).await.map_err(|ended| match ended {
+        Ended::Failed { error, .. } => error,
+        Ended::Panicked { task, message } => RunError::Panicked { stage: task, message },
+        Ended::Stopped => RunError::Stopped,
+    })?;
+    context.tally.judge_at_end()?;
+    let mut tables = Vec::new();
+    while let Some(table) = finished.recv().await {
+        tables.push(table);
+    }
+    tables.sort_by_key(|(index, _)| *index);
+    let tables = tables.into_iter().map(|(_, table)| table).collect();
+    Ok(Flowed { tables, failures: context.tally.failures() })
+}
+
+fn caller(stage: &StagePlan) -> Caller {
+    Caller { stage: stage.id.clone(), pace: stage.rate.map(Pace::new).map(Arc::new), timeout: stage.timeout }
+}
+
+/// One input for a stage that reads several, one after the other.
+fn merged(
+    crew: &mut Crew<RunError>,
+    name: &str,
+    mut inputs: Vec<Receiver<Parcel<Document>>>,
+    buffer: usize,
+) -> Receiver<Parcel<Document>> {
+    if inputs.len() == 1 {
+        return inputs.remove(0);
+    }
+    let (sender, receiver) = edge(buffer);
+    crew.spawn(format!("{name} (inputs)"), async move {
+        for mut input in inputs {
+            while let Some(parcel) = input.recv().await {
+                sender.send(parcel).await?;
+            }
+        }
+        Ok(())
+    });
+    receiver
+}
+
+/// All edges of a run, by the stage at either end.
+struct Wires<'a> {
+    plan: &'a Plan,
+    outlets: HashMap<StageIndex, Outlets>,
+    documents: HashMap<StageIndex, Vec<Receiver<Parcel<Document>>>>,
+    items: HashMap<StageIndex, Receiver<Parcel<Item>>>,
+    item_outlets: HashMap<StageIndex, Vec<ItemOutlet>>,
+    seed_readers: HashMap<StageIndex, Vec<SeedReader>>,
+}
+
+impl<'a> Wires<'a> {
+    /// Makes the edges of documents.
+    fn new(plan: &'a Plan) -> Self {
+        let mut wires = Self {
+            plan,
+            outlets: HashMap::new(),
+            documents: HashMap::new(),
+            items: HashMap::new(),
+            item_outlets: HashMap::new(),
+            seed_readers: HashMap::new(),
+        };
+        for (index, stage) in plan.stages.iter().enumerate() {
+            if matches!(stage.kind, StageKind::Seed(_) | StageKind::Fetch(_)) {
+                continue;
+            }
+            let closes_loop = plan.item_edges.iter().any(|edge| edge.from == index && edge.in_loop);
+            for source in &stage.inputs {
+                let (sender, receiver) = edge(stage.buffer);
+                let tokens = source.port == Port::Main && (stage.tokens || closes_loop);
+                wires.outlets.entry(source.stage).or_default().add(source.port, tokens, sender);
+                wires.documents.entry(index).or_default().push(receiver);
+            }
+        }
+        wires
+    }
+
+    /// Makes a frontier for each group of fetches, with its feeds, and starts it.
+    fn start_frontiers(&mut self, crew: &mut Crew<RunError>) {
+        for group in &self.plan.groups {
+            let edges: Vec<_> = self.plan.item_edges.iter().filter(|edge| group.contains(&edge.to)).collect();
+            let slot = |stage: StageIndex| {
+                Slot(group.iter().position(|member| *member == stage).expect("an edge ends in its group"))
+            };
+            let plan = FrontierPlan {
+                keys: group.iter().map(|stage| self.key(*stage)).collect(),
+                edges: edges.iter().map(|edge| (slot(edge.to), edge.max_items)).collect(),
+                loops: edges.iter().any(|edge| edge.in_loop),
+            };
+            let frontier = Frontier::new(plan);
+            let mut feeds: Vec<(StageIndex, usize, Feed)> = Vec::new();
+            for (id, item_edge) in edges.iter().enumerate() {
+                let edge_id = EdgeId(id);
+                let to = &self.plan.stages[item_edge.to];
+                let feed = (!item_edge.in_loop).then(|| {
+                    let (sender, items) = edge(to.buffer);
+                    let turn = turn(to, Source { stage: item_edge.from, port: Port::Found });
+                    let feed = Feed { slot: slot(item_edge.to), edge: Some(edge_id), items, eager: true };
+                    feeds.push((item_edge.to, turn, feed));
+                    sender
+                });
+                let keeps = self.keeps(item_edge.to);
+                let outlet = ItemOutlet { frontier: frontier.clone(), edge: edge_id, keeps, feed };
+                self.item_outlets.entry(item_edge.from).or_default().push(outlet);
+            }
+            for &member in group {
+                let stage = &self.plan.stages[member];
+                for source in stage.inputs.iter().filter(|source| source.port == Port::Main) {
+                    let (sender, items) = edge(SEED_BUFFER);
+                    feeds.push((member, turn(stage, *source), Feed { slot: slot(member), edge: None, items, eager: false }));
+                    let reader = SeedReader { keeps: self.keeps(member), feed: sender };
+                    self.seed_readers.entry(source.stage).or_default().push(reader);
+                }
+            }
+            feeds.sort_by_key(|(stage, turn, _)| (*stage, *turn));
+            let feeds = feeds.into_iter().map(|(_, _, feed)| feed).collect();
+            let name = self.plan.stages[group[0]].id.to_string();
+            let feeding = frontier.clone().feed(feeds);
+            crew.spawn(format!("{name} (frontier)"), async move {
+                feeding.await;
+                Ok(())
+            });
+            for &member in group {
+                let stage = &self.plan.stages[member];
+                let (sender, items) = edge(stage.buffer);
+                self.items.insert(member, items);
+                let handing = frontier.clone().hand_out(slot(member), sender);
+                crew.spawn(format!("{} (frontier)", stage.id), async move { Ok(handing.await?) });
+            }
+        }
+    }
+
+    fn keeps(&self, fetch: StageIndex) -> FieldSet {
+        match &self.plan.stages[fetch].kind {
+            StageKind::Fetch(plan) => plan.keeps.clone(),
+            _ => unreachable!("items go to fetches only"),
+        }
+    }
+
+    fn key(&self, fetch: StageIndex) -> Box<dyn Fn(&Item) -> u128 + Send + Sync> {
+        match &self.plan.stages[fetch].kind {
+            StageKind::Fetch(plan) => {
+                let request = plan.request.clone();
+                Box::new(move |item| request.key(&item.fields))
+            }
+            _ => unreachable!("only fetches are in groups"),
+        }
+    }
+}
+
+/// In which turn `stage` reads `source`; edges of `into:` come after everything in `from:`.
+fn turn(stage: &StagePlan, source: Source) -> usize {
+    stage.inputs.iter().position(|input| *input == source).unwrap_or(stage.inputs.len())
+}
+

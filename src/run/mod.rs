@@ -1,0 +1,30 @@
+//! One run, from a plan to a published dataset. The only place that knows [`crate::tmdb`], [`crate::project`] and
+//! [`crate::sink`] together.
+//!
+//! ```text
+//! job: lock ─▶ recover ─▶ source check ─▶ flow ─▶ publish
+//! flow: seed ─▶ frontier ─▶ fetch ─▶ expand/filter ─▶ table
+//! ```
+//!
+//! Does not belong here: how anything waits or moves (`crate::engine`), what the user sees (`crate::report`).
+//!
+//! Invariant: nothing becomes visible unless every table of the run is staged completely.
+
+mod context;
+mod error;
+mod expand;
+mod fetch;
+mod filter;
+mod flow;
+mod job;
+mod outlets;
+mod rows;
+mod seed;
+mod spool;
+mod table;
+mod tally;
+
+pub use error::RunError;
+pub use flow::{FlowOptions, Flowed, flow};
+pub use job::{Job, Published, run_job};
+pub use table::TableSink;

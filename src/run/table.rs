@@ -1,0 +1,169 @@
+//! A project at work: documents become batches on a decoding thread, batches become a file on a writing thread.
+//!
+//! ```text
+//!  input 1 ─▶ [decode] ─▶ batches ─▶ [writer buffer] ─▶ writer thread
+//!  input 2 ─▶ [decode] ─▶ spool on disk ──── in its turn ──▲
+//! ```
+//!
+//! Inputs are read in their order. Where a list is read, the later ones go to a spool until their turn: they may come
+//! from the same documents as the first, and holding them back would hold back those.
+
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+
+use super::context::{Context, on_thread};
+use super::error::RunError;
+use super::spool::Spool;
+use crate::engine::{Closed, Parcel, Receiver, Sender, edge};
+use crate::event::Event;
+use crate::plan::{BATCH_ROWS, DECODE_DOCUMENTS, Document, TablePlan, WRITER_BUFFER};
+use crate::project::Projector;
+use crate::sink::{SinkError, StagedTable, TableWriter};
+
+/// Where the batches of one table come to rest. The real one is [`TableWriter`].
+pub trait TableSink: Send + 'static {
+    /// What a finished table is.
+    type Staged: Send + 'static;
+
+    /// Takes a batch of the table's schema. Blocks.
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), SinkError>;
+
+    /// Ends the table; nothing is visible yet. Blocks.
+    fn finish(self) -> Result<Self::Staged, SinkError>;
+}
+
+impl TableSink for TableWriter {
+    type Staged = StagedTable;
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
+        TableWriter::write(self, batch)
+    }
+
+    fn finish(self) -> Result<StagedTable, SinkError> {
+        TableWriter::finish(self)
+    }
+}
+
+/// What goes to a writer. That its channel closes without `End` means that the run failed.
+enum ToWriter {
+    Batch(RecordBatch),
+    End,
+}
+
+/// Runs one table until its inputs end; its staged file goes to `staged`.
+pub(super) async fn table<S: TableSink>(
+    plan: Arc<TablePlan>,
+    inputs: Vec<Receiver<Parcel<Document>>>,
+    sink: S,
+    staged: Sender<(usize, S::Staged)>,
+    index: usize,
+    context: Arc<Context>,
+) -> Result<(), RunError> {
+    let (batches, queue) = edge(WRITER_BUFFER);
+    let writer = on_thread(move || write(sink, queue));
+    let project = async {
+        let mut inputs = inputs.into_iter();
+        let first = inputs.next().expect("a project reads something");
+        let mut spools = Vec::new();
+        let mut later = Vec::new();
+        for input in inputs {
+            let spool = Spool::new(&plan)?;
+            spools.push(spool.clone());
+            let to = Destination::Spool(spool);
+            later.push(decode(&plan, input, to, &context));
+        }
+        let first = decode(&plan, first, Destination::Writer(batches.clone()), &context);
+        futures::future::try_join(first, futures::future::try_join_all(later)).await?;
+        for spool in spools {
+            let batches = batches.clone();
+            on_thread(move || spool.replay(|batch| Ok(batches.send_blocking(ToWriter::Batch(batch))?))).await?;
+        }
+        batches.send(ToWriter::End).await?;
+        drop(batches);
+        Ok::<_, RunError>(())
+    };
+    // A writer that fails closes its queue, which `project` notices as a closed edge: the writer's error
+    // is the one to tell.
+    let (written, projected) = tokio::join!(writer, project);
+    let table = written?;
+    projected?;
+    let table = table.ok_or(Closed)?;
+    staged.send((index, table)).await?;
+    Ok(())
+}
+
+/// Where decoded batches go.
+enum Destination {
+    Writer(Sender<ToWriter>),
+    Spool(Spool),
+}
+
+/// Decodes one input to its end.
+async fn decode(
+    plan: &Arc<TablePlan>,
+    mut documents: Receiver<Parcel<Document>>,
+    to: Destination,
+    context: &Context,
+) -> Result<(), RunError> {
+    let mut projector = Projector::new(Arc::clone(plan), Arc::clone(&context.scope), BATCH_ROWS);
+    loop {
+        // Never more documents than the open batch has room for, so that what is on its way is known.
+        let room = DECODE_DOCUMENTS.min(BATCH_ROWS - projector.open_rows()).max(1);
+        let mut parcels = Vec::with_capacity(room);
+        if documents.recv_many(&mut parcels, room).await == 0 {
+            break;
+        }
+        let (back, full) = on_thread(move || {
+            let mut full = Vec::new();
+            let result = parcels.iter().try_for_each(|parcel| projector.push(&parcel.value, &mut full));
+            (projector, result.map(|()| full))
+        })
+        .await;
+        projector = back;
+        for batch in full? {
+            hand_on(plan, batch, &to, context).await?;
+        }
+    }
+    let (last, counts) = on_thread(move || (projector.finish(), projector.counts().clone())).await;
+    if let Some(batch) = last {
+        hand_on(plan, batch, &to, context).await?;
+    }
+    context.listener.hear(&Event::TableCounted {
+        table: plan.stage.clone(),
+        dropped_rows: counts.dropped_rows,
+        columns: plan
+            .columns
+            .iter()
+            .zip(&counts.columns)
+            .filter(|(_, count)| count.mismatches + count.errors > 0)
+            .map(|(column, count)| (column.name.to_string(), count.mismatches, count.errors))
+            .collect(),
+    });
+    context.expressions_failed(&plan.stage, counts.rows_errors);
+    Ok(())
+}
+
+async fn hand_on(plan: &TablePlan, batch: RecordBatch, to: &Destination, context: &Context) -> Result<(), RunError> {
+    let rows = batch.num_rows();
+    match to {
+        Destination::Writer(batches) => batches.send(ToWriter::Batch(batch)).await?,
+        Destination::Spool(spool) => {
+            let spool = spool.clone();
+            on_thread(move || spool.push(&batch)).await?;
+        }
+    }
+    context.listener.hear(&Event::RowsWritten { table: plan.stage.clone(), rows });
+    Ok(())
+}
+
+/// The writer's thread: `None` if the run ended before the table did.
+fn write<S: TableSink>(mut sink: S, mut queue: Receiver<ToWriter>) -> Result<Option<S::Staged>, SinkError> {
+    while let Some(message) = queue.recv_blocking() {
+        match message {
+            ToWriter::Batch(batch) => sink.write(&batch)?,
+            ToWriter::End => return sink.finish().map(Some),
+        }
+    }
+    Ok(None)
+}
