@@ -1,9 +1,36 @@
-//! What the user wrote.
+//! What the user wrote: bytes of a pipeline file in, a typed [`Spec`] or all of its faults out.
+//!
+//! ```text
+//! read ─▶ Source ─▶ yaml (located tree) ─▶ decode (by hand, into one collector) ─▶ Spec
+//!                        └──────────── Faults ────────────┘
+//! ```
+//!
+//! Belongs here: the language of the file. Does not belong here: what the stages mean together
+//! (`crate::plan`), and anything that reads the environment, the network or a clock.
+//!
+//! Invariant: whatever bytes come in, the work is bounded and nothing panics.
 
 mod column_type;
+mod credential;
+mod decode;
+mod environment;
+mod fault;
 mod model;
+mod nearest;
 mod path_template;
 mod rate;
+mod render;
+mod scalar;
+mod source;
+mod tree;
+mod yaml;
 
+pub use decode::{Parsed, parse};
+pub use fault::{FAULTS_MAX, Fault, Faults, Severity, clip};
 pub use model::*;
+pub use nearest::nearest;
 pub use path_template::Part;
+pub use source::{SOURCE_BYTES_MAX, Source, read};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! `api` and `max_failures`: what holds for the whole run.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::super::fault::Faults;
+use super::super::model::{Api, Located, MaxFailures, Rate, Retry, Span};
+use super::super::scalar::Core;
+use super::super::tree::Entry;
+use super::fields::{Fields, Keys};
+use super::settings::{self, RateSetting};
+use super::{base_url, expect, grammar};
+
+/// Most connections: TMDB's CDN is said to allow 20 for an address, another server may allow more.
+const CONNECTIONS_MAX: u32 = 256;
+/// Most sends of one request.
+const ATTEMPTS_MAX: u32 = 20;
+/// Longest time that one request is tried for.
+const MAX_ELAPSED_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+static API: Keys = Keys {
+    later: &["keep", "resume_within"],
+    elsewhere: &[
+        ("token", "the credential is never in the file: set TMDB_TOKEN or TMDB_API_KEY in the environment"),
+        ("api_key", "the credential is never in the file: set TMDB_TOKEN or TMDB_API_KEY in the environment"),
+        ("concurrency", "it belongs to a stage; `connections` holds for the whole run"),
+    ],
+    ..Keys::new("`api`", &["base_url", "language", "rate", "connections", "timeout", "retry"])
+};
+static RETRY: Keys = Keys::new("`retry`", &["attempts", "max_elapsed"]);
+
+/// Reads `api`; every key has a default.
+pub(super) fn decode(entry: Option<&Entry>, faults: &mut Faults) -> Api {
+    let mut api = default_api();
+    let Some(fields) =
+        entry.and_then(|entry| Fields::open("api", &entry.value, entry.key_span, &API, faults))
+    else {
+        return api;
+    };
+    if let Some(url) = fields.get("base_url").and_then(|entry| base_url::decode(entry, faults)) {
+        api.base_url = url;
+    }
+    if let Some(language) = fields.get("language").and_then(|entry| language(entry, faults)) {
+        api.language = language;
+    }
+    if let Some(entry) = fields.get("rate") {
+        match settings::rate(entry, faults) {
+            Some(RateSetting::Limited(rate)) => api.rate = Some(rate),
+            Some(RateSetting::Unlimited) => {
+                api.rate = None;
+                warn_unlimited(&api, entry, faults);
+            }
+            None => {}
+        }
+    }
+    if let Some(connections) =
+        fields.get("connections").and_then(|entry| expect::count(entry, CONNECTIONS_MAX, faults))
+    {
+        api.connections = connections;
+    }
+    if let Some(timeout) = fields.get("timeout").and_then(|entry| settings::timeout(entry, faults)) {
+        api.timeout = timeout;
+    }
+    if let Some(entry) = fields.get("retry") {
+        api.retry = retry(entry, api.retry, faults);
+    }
+    api
+}
+
+fn default_api() -> Api {
+    const CONNECTIONS: NonZeroU32 = NonZeroU32::new(20).expect("20 is not zero");
+    const ATTEMPTS: NonZeroU32 = NonZeroU32::new(5).expect("5 is not zero");
+    Api {
+        base_url: Located::new(base_url::DEFAULT.to_owned(), Span::default()),
+        language: "en-US".to_owned(),
+        rate: Some(Rate { limit: 40.0, per: Duration::from_secs(1), burst: None }),
+        connections: CONNECTIONS,
+        timeout: Duration::from_secs(10),
+        retry: Retry { attempts: ATTEMPTS, max_elapsed: Duration::from_secs(120) },
+    }
+}
+
+/// TMDB answers a flood with 429 and may close the account (its terms ask for a fair use).
+fn warn_unlimited(api: &Api, entry: &Entry, faults: &mut Faults) {
+    if api.base_url.value.contains("themoviedb.org") || api.base_url.value.contains("tmdb.org") {
+        faults
+            .warning("unlimited-rate", entry.value.span, "`rate: none` against TMDB itself")
+            .help("TMDB answers more than some 40 requests in a second with 429; `40/s` is the default");
+    }
+}
+
+fn language(entry: &Entry, faults: &mut Faults) -> Option<String> {
+    let text = expect::text(&entry.key, &entry.value, faults)?;
+    let holds = (2..=12).contains(&text.value.len())
+        && text
+            .value
+            .split('-')
+            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    if !holds {
+        faults
+            .error("bad-language", text.span, "this is not the tag of a language")
+            .help("as in `en-US`, `de` or `no`");
+    }
+    holds.then_some(text.value)
+}
+
+fn retry(entry: &Entry, default: Retry, faults: &mut Faults) -> Retry {
+    let Some(fields) = Fields::open("retry", &entry.value, entry.key_span, &RETRY, faults) else {
+        return default;
+    };
+    let attempts = fields.get("attempts").and_then(|entry| expect::count(entry, ATTEMPTS_MAX, faults));
+    let max_elapsed = fields
+        .get("max_elapsed")
+        .and_then(|entry| settings::duration(entry, Duration::from_millis(1), MAX_ELAPSED_MAX, faults));
+    Retry {
+        attempts: attempts.unwrap_or(default.attempts),
+        max_elapsed: max_elapsed.unwrap_or(default.max_elapsed),
+    }
+}
+
+/// Reads `max_failures`. Without it no failure is borne: whoever accepts a table with holes says so.
+pub(super) fn max_failures(entry: Option<&Entry>, faults: &mut Faults) -> MaxFailures {
+    const TAKES: &str = "a count or a percentage of the finished items, such as `1%`";
+    let default = MaxFailures::Count(0);
+    let Some(entry) = entry else { return default };
+    let Some(scalar) = expect::scalar(&entry.key, &entry.value, TAKES, faults) else { return default };
+    let decoded = match scalar.core {
+        Core::Int(count) => u64::try_from(count).ok().map(MaxFailures::Count),
+        _ => grammar::percent(&scalar.text).map(MaxFailures::Percent),
+    };
+    if decoded.is_none() {
+        faults.error("bad-max-failures", entry.value.span, format!("`max_failures` takes {TAKES}"));
+    }
+    decoded.unwrap_or(default)
+}

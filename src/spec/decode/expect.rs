@@ -1,0 +1,157 @@
+//! Values of the kinds that many keys take: text, expressions, numbers, words.
+//!
+//! Every function tells what it expected where it finds something else, and says nothing about a value
+//! whose fault the parser has told.
+
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+
+use super::super::fault::{Fault, Faults, clip};
+use super::super::model::Located;
+use super::super::nearest::nearest;
+use super::super::scalar::{Core, Scalar, Style};
+use super::super::tree::{Entry, Node, NodeValue};
+
+/// Tells that `name` takes something else.
+pub(super) fn wrong<'f>(name: &str, node: &Node, takes: &str, faults: &'f mut Faults) -> &'f mut Fault {
+    faults
+        .error("wrong-type", node.span, format!("`{}` takes {takes}", clip(name)))
+        .label(format!("this is {node}"))
+}
+
+/// Whether the parser has told the value's fault.
+pub(super) fn is_broken(node: &Node) -> bool {
+    matches!(&node.value, NodeValue::Scalar(scalar) if scalar.broken)
+}
+
+/// A scalar that is not empty.
+pub(super) fn scalar<'a>(name: &str, node: &'a Node, takes: &str, faults: &mut Faults) -> Option<&'a Scalar> {
+    match &node.value {
+        NodeValue::Scalar(scalar) if scalar.broken => None,
+        NodeValue::Scalar(scalar) if scalar.core != Core::Null => Some(scalar),
+        _ => {
+            wrong(name, node, takes, faults);
+            None
+        }
+    }
+}
+
+/// Text; what looks like a number or a boolean must be quoted.
+pub(super) fn text(name: &str, node: &Node, faults: &mut Faults) -> Option<Located<String>> {
+    let scalar = scalar(name, node, "text", faults)?;
+    if scalar.core == Core::String {
+        return Some(Located::new(scalar.text.clone(), node.span));
+    }
+    wrong(name, node, "text", faults).help(format!("quote it: '{}'", clip(&scalar.text)));
+    None
+}
+
+/// A jq expression. Two traps of YAML are told apart: brackets without quotes are a list or a mapping,
+/// and ` #` ends a plain value.
+pub(super) fn expression(entry: &Entry, faults: &mut Faults) -> Option<Located<String>> {
+    let name = entry.key.as_str();
+    let node = &entry.value;
+    match &node.value {
+        NodeValue::List(_) | NodeValue::Map(_) => {
+            faults
+                .error("needs-quotes", node.span, format!("`{name}` takes an expression"))
+                .label(format!("to YAML this is {node}"))
+                .help("quote it: an expression that starts with a bracket or a brace goes into '…'");
+            None
+        }
+        NodeValue::Scalar(scalar) if scalar.broken => None,
+        NodeValue::Scalar(scalar) if scalar.text.trim().is_empty() => {
+            wrong(name, node, "an expression", faults);
+            None
+        }
+        NodeValue::Scalar(scalar) if scalar.cut => {
+            faults
+                .error("needs-quotes", node.span, format!("YAML ends `{name}` at the ` #`"))
+                .label("all that is left of the expression")
+                .help("quote it, whether the rest belongs to the expression or is a comment");
+            None
+        }
+        NodeValue::Scalar(scalar) => Some(Located::new(scalar.text.clone(), node.span)),
+    }
+}
+
+/// A whole number within `range`.
+pub(super) fn integer(entry: &Entry, range: RangeInclusive<u64>, faults: &mut Faults) -> Option<u64> {
+    let takes = format!("a whole number from {} to {}", range.start(), range.end());
+    let scalar = scalar(&entry.key, &entry.value, &takes, faults)?;
+    match scalar.core {
+        Core::Int(number) => match u64::try_from(number).ok().filter(|number| range.contains(number)) {
+            Some(number) => Some(number),
+            None => {
+                faults.error("out-of-range", entry.value.span, format!("`{}` takes {takes}", entry.key));
+                None
+            }
+        },
+        _ => {
+            let fault = wrong(&entry.key, &entry.value, &takes, faults);
+            if scalar.style == Style::Quoted && matches!(Core::of(&scalar.text), Core::Int(_)) {
+                fault.help("remove the quotes");
+            }
+            None
+        }
+    }
+}
+
+/// A whole number from 1 to `most`.
+pub(super) fn count(entry: &Entry, most: u32, faults: &mut Faults) -> Option<NonZeroU32> {
+    let number = integer(entry, 1..=u64::from(most), faults)?;
+    u32::try_from(number).ok().and_then(NonZeroU32::new)
+}
+
+/// `true` or `false`.
+pub(super) fn boolean(entry: &Entry, faults: &mut Faults) -> Option<bool> {
+    let scalar = scalar(&entry.key, &entry.value, "true or false", faults)?;
+    if let Core::Bool(value) = scalar.core {
+        return Some(value);
+    }
+    let fault = wrong(&entry.key, &entry.value, "true or false", faults);
+    match scalar.text.to_ascii_lowercase().as_str() {
+        "yes" | "on" | "y" | "true" | "1" => fault.help("write `true`, without quotes"),
+        "no" | "off" | "n" | "false" | "0" => fault.help("write `false`, without quotes"),
+        _ => fault,
+    };
+    None
+}
+
+/// One of a few words.
+pub(super) fn choice<T: Copy>(entry: &Entry, words: &[(&str, T)], faults: &mut Faults) -> Option<T> {
+    let names: Vec<&str> = words.iter().map(|&(word, _)| word).collect();
+    let takes = format!("one of {}", names.join(", "));
+    let node = &entry.value;
+    let NodeValue::Scalar(scalar) = &node.value else {
+        wrong(&entry.key, node, &takes, faults);
+        return None;
+    };
+    if scalar.broken {
+        return None;
+    }
+    // `null` and `none` are words like others here.
+    if let Some(&(_, value)) = words.iter().find(|(word, _)| *word == scalar.text) {
+        return Some(value);
+    }
+    faults
+        .error("unknown-value", node.span, format!("`{}` takes {takes}", entry.key))
+        .did_you_mean(nearest(&scalar.text, names));
+    None
+}
+
+/// A list.
+pub(super) fn list<'a>(entry: &'a Entry, takes: &str, faults: &mut Faults) -> Option<&'a [Node]> {
+    match &entry.value.value {
+        NodeValue::List(items) => Some(items),
+        NodeValue::Scalar(scalar) if scalar.broken => None,
+        NodeValue::Scalar(scalar) if scalar.core != Core::Null => {
+            wrong(&entry.key, &entry.value, takes, faults).help(format!("write `[{}]`", clip(&scalar.text)));
+            None
+        }
+        _ => {
+            wrong(&entry.key, &entry.value, takes, faults);
+            None
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The located tree to a [`Spec`], by hand: every key is judged, every fault is collected, and what is
+//! wrong in one place does not hide what is wrong in another.
+//!
+//! Belongs here: the language of DESIGN §2, one file for each part of it. Does not belong here: YAML
+//! (`yaml`), and what needs the graph (`crate::plan`).
+
+mod api;
+mod base_url;
+mod expect;
+mod fields;
+mod grammar;
+mod json;
+mod params;
+mod request;
+mod seed;
+mod settings;
+mod stage;
+mod table;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::fault::{Faults, clip};
+use super::model::{Kind, Span, Spec, Stage};
+use super::scalar::Core;
+use super::source::{SOURCE_BYTES_MAX, Source};
+use super::tree::{Entry, Node, NodeValue};
+use super::yaml;
+use fields::{Fields, Keys};
+use stage::Names;
+
+/// Most stages of a pipeline: more than a person can follow, and names are searched in a row.
+const STAGES_MAX: usize = 200;
+
+static PIPELINE: Keys = Keys {
+    later: &["memory"],
+    elsewhere: &[
+        ("keep", "it belongs into `api`"),
+        ("rate", "it belongs into `api`, or to a stage"),
+        ("language", "it belongs into `api`"),
+        ("base_url", "it belongs into `api`"),
+        ("concurrency", "it belongs to a stage"),
+    ],
+    extensions: true,
+    ..Keys::new("a pipeline", &["version", "name", "description", "params", "api", "max_failures", "stages"])
+};
+
+/// What came out of a pipeline file without errors.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// The pipeline.
+    pub spec: Spec,
+    /// What is hardly meant; may be empty.
+    pub warnings: Faults,
+}
+
+/// Reads a pipeline file. `overrides` are the names and values of `--set`; `variables` is the environment
+/// for `${env:…}`.
+///
+/// # Errors
+/// Everything that is wrong with the file, as far as it can be seen without the graph.
+pub fn parse(
+    source: &Source,
+    overrides: &[(String, String)],
+    variables: &dyn Fn(&str) -> Option<String>,
+) -> Result<Parsed, Faults> {
+    let mut faults = Faults::default();
+    if source.text.len() > SOURCE_BYTES_MAX {
+        faults.error_without_place("too-large", format!("the file is larger than {SOURCE_BYTES_MAX} bytes"));
+        return Err(faults);
+    }
+    comments(source, &mut faults);
+    let spec =
+        yaml::parse(source, variables, &mut faults).and_then(|root| pipeline(&root, overrides, &mut faults));
+    match spec {
+        Some(spec) if !faults.has_errors() => Ok(Parsed { spec, warnings: faults }),
+        _ => {
+            assert!(faults.has_errors(), "a pipeline that is not read has an error");
+            Err(faults)
+        }
+    }
+}
+
+/// A credential must not stand in a comment either. The parser has judged what it decoded; what remains
+/// is the raw text, where the same place is told once.
+fn comments(source: &Source, faults: &mut Faults) {
+    for place in super::credential::find(&source.text) {
+        if faults.is_full() {
+            break;
+        }
+        faults
+            .secret(
+                "credential-in-file",
+                Span { start: place.start, end: place.end },
+                "this looks like a credential",
+            )
+            .help("the credential is never in the file: set TMDB_TOKEN or TMDB_API_KEY in the environment");
+    }
+}
+
+fn pipeline(root: &Node, overrides: &[(String, String)], faults: &mut Faults) -> Option<Spec> {
+    let NodeValue::Map(entries) = &root.value else {
+        faults
+            .error("not-a-mapping", root.span, "a pipeline is a mapping")
+            .label(format!("this is {root}"))
+            .help("start with `version: 1`");
+        return None;
+    };
+    let at = entries.first().map_or(root.span, |entry| entry.key_span);
+    let fields = Fields::open("the pipeline", root, at, &PIPELINE, faults)?;
+    if let Some(entry) = fields.require("version", faults) {
+        version(entry, faults);
+    }
+    let name = fields.require("name", faults).and_then(|entry| name(entry, faults));
+    let description =
+        fields.get("description").and_then(|entry| expect::text("description", &entry.value, faults));
+    let mut params = params::decode(fields.get("params"), faults);
+    params::override_with(&mut params, overrides, faults);
+    let api = api::decode(fields.get("api"), faults);
+    let max_failures = api::max_failures(fields.get("max_failures"), faults);
+    let stages = fields.require("stages", faults).and_then(|entry| stages(entry, faults));
+    Some(Spec {
+        name: name?,
+        description: description.map(|text| text.value),
+        params,
+        api,
+        max_failures,
+        stages: stages?,
+    })
+}
+
+fn version(entry: &Entry, faults: &mut Faults) {
+    let Some(scalar) = expect::scalar("version", &entry.value, "the number 1", faults) else { return };
+    match scalar.core {
+        Core::Int(1) => {}
+        Core::Int(_) | Core::Float(_) => {
+            faults
+                .error(
+                    "unsupported-version",
+                    entry.value.span,
+                    "this program reads version 1 of the language",
+                )
+                .help("write `version: 1`, or use a newer program");
+        }
+        _ => {
+            expect::wrong("version", &entry.value, "the number 1", faults).help("write `version: 1`");
+        }
+    }
+}
+
+fn name(entry: &Entry, faults: &mut Faults) -> Option<String> {
+    let text = expect::text("name", &entry.value, faults)?;
+    if grammar::is_pipeline_name(&text.value) {
+        return Some(text.value);
+    }
+    let fault =
+        faults.error("bad-name", text.span, format!("`{}` cannot name a pipeline", clip(&text.value)));
+    match grammar::as_name(&text.value) {
+        Some(name) if text.value.len() <= grammar::NAME_BYTES_MAX => fault.help(format!("as in `{name}`")),
+        _ => fault.help("small letters, digits, `_` and `-`, at most 64: it names a folder and a lock"),
+    };
+    None
+}
+
+fn stages(entry: &Entry, faults: &mut Faults) -> Option<Vec<Stage>> {
+    let NodeValue::Map(entries) = &entry.value.value else {
+        if !expect::is_broken(&entry.value) {
+            expect::wrong("stages", &entry.value, "a mapping of names to stages", faults)
+                .help("as in `films: {kind: project, …}`");
+        }
+        return None;
+    };
+    if entries.is_empty() {
+        faults.error("missing-key", entry.key_span, "a pipeline needs at least one stage");
+    }
+    if let Some(beyond) = entries.get(STAGES_MAX) {
+        faults.error("too-many", beyond.key_span, format!("a pipeline has at most {STAGES_MAX} stages"));
+        return None;
+    }
+    let names = Names(entries.iter().map(|entry| entry.key.as_str()).collect());
+    let stages: Vec<Option<Stage>> =
+        entries.iter().map(|entry| stage::decode(entry, &names, faults)).collect();
+    let stages: Vec<Stage> = stages.into_iter().flatten().collect();
+    one_table_a_file(&stages, faults);
+    Some(stages)
+}
+
+/// Two tables in one file would overwrite each other.
+fn one_table_a_file(stages: &[Stage], faults: &mut Faults) {
+    let mut files: HashMap<&Path, Span> = HashMap::new();
+    for stage in stages {
+        let Kind::Project(project) = &stage.kind else { continue };
+        let path = &project.output.path;
+        let file = path.value.strip_prefix("./").unwrap_or(&path.value);
+        if let Some(&first) = files.get(file) {
+            faults
+                .error("duplicate-output", path.span, "two tables go into this file")
+                .label("the second")
+                .also(first, "the first");
+        } else {
+            files.insert(file, path.span);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What a stage asks the API for: `path`, `query`, `append`, `pages`.
+
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+
+use super::super::credential;
+use super::super::fault::{Faults, clip};
+use super::super::model::{Located, PathTemplate, Query};
+use super::super::path_template::TemplateError;
+use super::super::tree::{Entry, NodeValue};
+use super::expect;
+
+/// Most pages of a list: TMDB's own limit.
+pub(super) const PAGES_MAX: u32 = 500;
+/// Most names in `append_to_response`: TMDB's own limit.
+const APPEND_MAX: usize = 20;
+
+/// Reads `path`.
+pub(super) fn path(entry: &Entry, faults: &mut Faults) -> Option<Located<PathTemplate>> {
+    if let NodeValue::Map(_) = entry.value.value {
+        // `path: {id}` is a mapping to YAML.
+        expect::wrong(&entry.key, &entry.value, "a path such as `/movie/{id}`", faults)
+            .help("start it with `/`, or quote it");
+        return None;
+    }
+    let text = expect::text(&entry.key, &entry.value, faults)?;
+    match PathTemplate::parse_path(&text.value) {
+        Ok(template) => Some(Located::new(template, text.span)),
+        Err(error) => {
+            template_fault("bad-path", &error, text, faults);
+            None
+        }
+    }
+}
+
+/// Reads the `path` of a seed, where there is no item yet that could fill a placeholder.
+pub(super) fn seed_path(entry: &Entry, faults: &mut Faults) -> Option<Located<PathTemplate>> {
+    let path = path(entry, faults)?;
+    let field = path.value.fields().next().map(str::to_owned);
+    if let Some(field) = field {
+        faults
+            .error("bad-path", path.span, format!("a seed has no item that `{{{field}}}` could come from"))
+            .help("name a list of the API, such as `/discover/movie`; or give `ids` and fetch them");
+        return None;
+    }
+    Some(path)
+}
+
+fn template_fault(code: &'static str, error: &TemplateError, text: Located<String>, faults: &mut Faults) {
+    let fault = faults.error(code, text.span, error.to_string());
+    if let Some(hint) = error.hint() {
+        fault.help(hint);
+    }
+}
+
+/// How a stage reads what `query` may not say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// One document an item.
+    Document,
+    /// Pages of a list, for a seed: without placeholders.
+    SeedPages,
+    /// Pages of a list.
+    Pages,
+}
+
+/// Reads `query`.
+pub(super) fn query(entry: Option<&Entry>, asks: Asks, faults: &mut Faults) -> Query {
+    let mut query = Query::new();
+    let Some(entry) = entry else { return query };
+    let NodeValue::Map(parameters) = &entry.value.value else {
+        if !expect::is_broken(&entry.value) {
+            expect::wrong("query", &entry.value, "a mapping of names to values", faults);
+        }
+        return query;
+    };
+    for parameter in parameters {
+        if !name_belongs(parameter, asks, faults) {
+            continue;
+        }
+        let takes = "text, a number or a boolean";
+        let Some(scalar) = expect::scalar(&parameter.key, &parameter.value, takes, faults) else { continue };
+        let span = parameter.value.span;
+        match PathTemplate::parse(&scalar.text) {
+            Ok(value) if asks == Asks::SeedPages && value.fields().next().is_some() => {
+                faults.error("bad-query", span, "a seed has no item that could fill a placeholder");
+            }
+            Ok(value) => query.push((parameter.key.clone(), Located::new(value, span))),
+            Err(error) => template_fault("bad-query", &error, Located::new(String::new(), span), faults),
+        }
+    }
+    query
+}
+
+fn name_belongs(parameter: &Entry, asks: Asks, faults: &mut Faults) -> bool {
+    let name = parameter.key.to_lowercase();
+    let span = parameter.key_span;
+    if credential::PARAMETERS.contains(&name.as_str()) {
+        faults
+            .secret("credential-in-file", parameter.value.span, format!("`{name}` is a credential"))
+            .help("the credential is never in the file: set TMDB_TOKEN or TMDB_API_KEY in the environment");
+        return false;
+    }
+    let instead = match (name.as_str(), asks) {
+        ("append_to_response", _) => "use `append:`",
+        ("page", Asks::Pages | Asks::SeedPages) => "use `pages:`",
+        _ => "",
+    };
+    let written = !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c.is_control());
+    if instead.is_empty() && written {
+        return true;
+    }
+    let fault = faults.error("bad-query", span, format!("`{}` cannot stand in `query`", clip(&name)));
+    if !instead.is_empty() {
+        fault.help(instead);
+    }
+    false
+}
+
+/// Reads `append`.
+pub(super) fn append(entry: Option<&Entry>, faults: &mut Faults) -> Vec<Located<String>> {
+    let Some(items) = entry.and_then(|entry| expect::list(entry, "a list of names", faults)) else {
+        return Vec::new();
+    };
+    let mut seen = HashSet::new();
+    let mut names = Vec::new();
+    for item in items {
+        let Some(name) = expect::text("append", item, faults) else { continue };
+        let written = !name.value.is_empty()
+            && name.value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-/".contains(&byte));
+        if !written {
+            faults
+                .error("bad-append", name.span, "`append` takes names of sub-requests")
+                .help("as in `[credits, keywords]`, each name on its own");
+        } else if !seen.insert(name.value.clone()) {
+            faults.error(
+                "duplicate-name",
+                name.span,
+                format!("`{}` stands twice in `append`", clip(&name.value)),
+            );
+        } else if seen.len() == APPEND_MAX + 1 {
+            faults
+                .error("too-many", name.span, format!("`append` takes at most {APPEND_MAX} names"))
+                .help("TMDB itself takes no more in one request");
+        }
+        names.push(name);
+    }
+    names
+}
+
+/// Reads `pages`.
+pub(super) fn pages(entry: Option<&Entry>, default: u32, faults: &mut Faults) -> NonZeroU32 {
+    let pages = entry.and_then(|entry| {
+        if let NodeValue::Scalar(scalar) = &entry.value.value
+            && scalar.text == "all"
+        {
+            return NonZeroU32::new(PAGES_MAX);
+        }
+        expect::count(entry, PAGES_MAX, faults)
+    });
+    pages.or(NonZeroU32::new(default)).unwrap_or(NonZeroU32::MIN)
+}

@@ -1,0 +1,151 @@
+//! A seed: exactly one source of items.
+
+use serde_json::{Map, Value};
+
+use super::super::fault::Faults;
+use super::super::model::{Kind, Seed, SeedSource};
+use super::super::scalar::Core;
+use super::super::tree::{Entry, Node, NodeValue};
+use super::fields::{Fields, Keys};
+use super::request::{self, Asks};
+use super::{expect, grammar, json, settings};
+
+/// The sources that a seed can name, those of later versions too.
+const SOURCES: [&str; 7] = ["ids", "items", "range", "path", "file", "export", "changes"];
+/// The sources that a seed of this version can name, for messages.
+const SOURCES_NOW: &str = "`ids`, `items`, `range` or `path`";
+/// Keys that only a seed with a `path` takes.
+const PATH_KEYS: [&str; 6] = ["query", "pages", "concurrency", "rate", "buffer", "timeout"];
+
+pub(super) static KEYS: Keys = Keys {
+    later: &["file", "export", "changes", "refresh", "estimate"],
+    elsewhere: &[
+        ("from", "a seed takes nothing: it starts the flow"),
+        ("append", "it belongs to a fetch stage"),
+        ("when", "a seed has no document; `where` looks at each item"),
+        ("take", "`--limit` takes the first items of each seed"),
+    ],
+    ..Keys::new(
+        "a seed",
+        &[
+            "kind",
+            "ids",
+            "items",
+            "range",
+            "path",
+            "query",
+            "pages",
+            "where",
+            "concurrency",
+            "rate",
+            "buffer",
+            "timeout",
+        ],
+    )
+};
+
+/// Reads the keys of a seed. `entries` are all of them, to see sources of later versions.
+pub(super) fn decode(fields: Fields<'_>, entries: &[Entry], faults: &mut Faults) -> Option<Kind> {
+    let where_ = fields.get("where").and_then(|entry| expect::expression(entry, faults));
+    let requests = settings::requests(fields, faults);
+    let has_path = fields.get("path").is_some();
+    // With a path, `items` is the expression that finds them in an answer.
+    let sources: Vec<&Entry> = entries
+        .iter()
+        .filter(|entry| SOURCES.contains(&entry.key.as_str()) && !(has_path && entry.key == "items"))
+        .collect();
+    if let [first, second, ..] = sources[..] {
+        faults
+            .error("several-sources", second.key_span, "a seed has one source")
+            .label("the second")
+            .also(first.key_span, "the first")
+            .help("make a seed of each: a stage reads several by `from: [a, b]`");
+    } else if sources.is_empty() {
+        faults.error("missing-key", fields.at(), format!("a seed needs {SOURCES_NOW}"));
+    }
+    if !has_path {
+        for key in PATH_KEYS {
+            if let Some(entry) = fields.get(key) {
+                faults
+                    .error("needs-path", entry.key_span, format!("`{key}` needs a `path`"))
+                    .help("without one the seed makes no requests");
+            }
+        }
+    }
+    let source = match sources.first()?.key.as_str() {
+        "ids" => ids(sources[0], faults).map(SeedSource::Items),
+        "items" => items(sources[0], faults).map(SeedSource::Items),
+        "range" => range(sources[0], faults),
+        "path" => Some(SeedSource::Path {
+            query: request::query(fields.get("query"), Asks::SeedPages, faults),
+            pages: request::pages(fields.get("pages"), request::PAGES_MAX, faults),
+            items: fields.get("items").and_then(|entry| expect::expression(entry, faults)),
+            path: request::seed_path(sources[0], faults)?,
+        }),
+        _ => None,
+    }?;
+    Some(Kind::Seed(Seed { source, where_, requests }))
+}
+
+fn ids(entry: &Entry, faults: &mut Faults) -> Option<Vec<Value>> {
+    let list = expect::list(entry, "a list of ids", faults)?;
+    warn_empty(entry, list, faults);
+    list.iter().map(|node| id(node, faults)).collect::<Vec<_>>().into_iter().collect()
+}
+
+/// An id as an item, `{id: …}`.
+fn id(node: &Node, faults: &mut Faults) -> Option<Value> {
+    let scalar = expect::scalar("ids", node, "whole numbers and text", faults)?;
+    let value = json::of_scalar(scalar).filter(|_| matches!(scalar.core, Core::Int(_) | Core::String));
+    if value.is_none() {
+        expect::wrong("ids", node, "whole numbers and text", faults);
+    }
+    value.map(with_id)
+}
+
+fn with_id(value: Value) -> Value {
+    Value::Object(Map::from_iter([("id".to_owned(), value)]))
+}
+
+fn items(entry: &Entry, faults: &mut Faults) -> Option<Vec<Value>> {
+    if let NodeValue::Scalar(scalar) = &entry.value.value
+        && scalar.text.starts_with('.')
+    {
+        expect::wrong("items", &entry.value, "a list of items", faults)
+            .help("an expression goes with a `path`, whose answers it looks through");
+        return None;
+    }
+    let list = expect::list(entry, "a list of items", faults)?;
+    warn_empty(entry, list, faults);
+    let items: Vec<Option<Value>> = list
+        .iter()
+        .map(|node| match &node.value {
+            NodeValue::Map(_) => json::of(node, faults),
+            NodeValue::Scalar(_) => id(node, faults),
+            NodeValue::List(_) => {
+                expect::wrong("items", node, "mappings such as `{id: 1}`", faults);
+                None
+            }
+        })
+        .collect();
+    items.into_iter().collect()
+}
+
+fn warn_empty(entry: &Entry, list: &[Node], faults: &mut Faults) {
+    if list.is_empty() {
+        faults.warning("empty-seed", entry.value.span, "this seed has nothing to start from");
+    }
+}
+
+fn range(entry: &Entry, faults: &mut Faults) -> Option<SeedSource> {
+    let scalar = expect::scalar("range", &entry.value, "a range such as `1..1000`", faults)?;
+    match grammar::range(&scalar.text) {
+        Ok((first, last)) => Some(SeedSource::Range { first, last }),
+        Err(error) => {
+            faults
+                .error("bad-range", entry.value.span, error.to_string())
+                .help("as in `1..1000`; both ends are in it");
+            None
+        }
+    }
+}

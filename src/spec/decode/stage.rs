@@ -1,0 +1,249 @@
+//! One stage: its kind, its keys, what it reads.
+
+use super::super::fault::{Faults, clip};
+use super::super::model::{Expand, Fetch, Filter, Kind, Located, Port, PortRef, Stage, StageId};
+use super::super::nearest::nearest;
+use super::super::tree::{Entry, Node, NodeValue};
+use super::fields::{Fields, Keys};
+use super::request::{self, Asks};
+use super::{expect, grammar, seed, settings, table};
+
+/// Deepest crawl. Six steps connect most of film; the bound keeps a slip from being one.
+const DEPTH_MAX: u64 = 1_000;
+/// Most items that one feedback edge admits.
+const ITEMS_MAX: u64 = 1_000_000_000;
+/// Most items that are taken of one document.
+const TAKE_MAX: u64 = 1_000_000;
+
+const KINDS: [&str; 5] = ["seed", "fetch", "expand", "filter", "project"];
+const PORTS: [(&str, Port); 3] =
+    [("found", Port::Found), ("failed", Port::Failed), ("missing", Port::Missing)];
+
+static FETCH: Keys = Keys {
+    elsewhere: &[
+        ("items", "it belongs to an expand stage"),
+        ("when", "it belongs to an expand stage"),
+        ("where", "it belongs to a filter stage that reads this one"),
+        ("into", "documents go to whoever reads this stage by `from`"),
+        ("columns", "it belongs to a project stage that reads this one"),
+        ("output", "it belongs to a project stage that reads this one"),
+    ],
+    ..Keys::new(
+        "a fetch stage",
+        &["kind", "from", "path", "query", "append", "concurrency", "rate", "buffer", "timeout"],
+    )
+};
+static EXPAND: Keys = Keys {
+    later: &["fuse"],
+    elsewhere: &[
+        ("append", "it belongs to the fetch stage"),
+        ("columns", "it belongs to a project stage that reads this one"),
+        ("rows", "an expand has `items`"),
+    ],
+    ..Keys::new(
+        "an expand stage",
+        &[
+            "kind",
+            "from",
+            "path",
+            "query",
+            "pages",
+            "when",
+            "items",
+            "where",
+            "take",
+            "into",
+            "max_depth",
+            "max_items",
+            "concurrency",
+            "rate",
+            "buffer",
+            "timeout",
+        ],
+    )
+};
+static FILTER: Keys = Keys {
+    elsewhere: &[("when", "a filter has `where`")],
+    ..Keys::new("a filter stage", &["kind", "from", "where", "buffer"])
+};
+
+/// The names of all stages, to know what `from` and `into` can mean.
+pub(super) struct Names<'a>(pub(super) Vec<&'a str>);
+
+/// Reads one entry of `stages`.
+pub(super) fn decode(entry: &Entry, names: &Names<'_>, faults: &mut Faults) -> Option<Stage> {
+    let id = Located::new(StageId(entry.key.as_str().into()), entry.key_span);
+    if !grammar::is_stage_name(&entry.key) {
+        let fault =
+            faults.error("bad-name", entry.key_span, format!("`{}` cannot name a stage", clip(&entry.key)));
+        match grammar::as_name(&entry.key) {
+            Some(name) if entry.key.len() <= grammar::NAME_BYTES_MAX => fault.help(format!("as in `{name}`")),
+            _ => fault.help("small letters, digits and `_`, a letter in front, at most 64"),
+        };
+    }
+    let NodeValue::Map(entries) = &entry.value.value else {
+        if !expect::is_broken(&entry.value) {
+            expect::wrong(&entry.key, &entry.value, "a mapping", faults).help("its first key is `kind`");
+        }
+        return None;
+    };
+    let Some(kind) = entries.iter().find(|entry| entry.key == "kind") else {
+        faults
+            .error("missing-key", entry.key_span, format!("the stage `{}` needs `kind`", clip(&entry.key)))
+            .help(format!("one of {}", KINDS.join(", ")));
+        return None;
+    };
+    let kind_name = expect::text("kind", &kind.value, faults)?;
+    let keys = match kind_name.value.as_str() {
+        "seed" => &seed::KEYS,
+        "fetch" => &FETCH,
+        "expand" => &EXPAND,
+        "filter" => &FILTER,
+        "project" => &table::KEYS,
+        other => {
+            let title = format!("there is no kind of stage `{}`", clip(other));
+            let fault = faults.error("unknown-kind", kind_name.span, title);
+            match nearest(other, KINDS) {
+                Some(name) => fault.did_you_mean(Some(name)),
+                None => fault.help(format!("one of {}", KINDS.join(", "))),
+            };
+            return None;
+        }
+    };
+    let fields = Fields::open(&entry.key, &entry.value, entry.key_span, keys, faults)?;
+    let reads = kind_name.value != "seed";
+    let from = if reads { from(fields.get("from"), names, faults) } else { Vec::new() };
+    let kind = match kind_name.value.as_str() {
+        "seed" => seed::decode(fields, entries, faults)?,
+        "fetch" => fetch(fields, faults)?,
+        "expand" => expand(fields, names, faults)?,
+        "filter" => filter(fields, faults)?,
+        _ => table::decode(fields, faults)?,
+    };
+    Some(Stage { id, from, kind })
+}
+
+fn fetch(fields: Fields<'_>, faults: &mut Faults) -> Option<Kind> {
+    let query = request::query(fields.get("query"), Asks::Document, faults);
+    let append = request::append(fields.get("append"), faults);
+    let requests = settings::requests(fields, faults);
+    let path = fields.require("path", faults).and_then(|entry| request::path(entry, faults))?;
+    Some(Kind::Fetch(Fetch { path, query, append, requests }))
+}
+
+fn expand(fields: Fields<'_>, names: &Names<'_>, faults: &mut Faults) -> Option<Kind> {
+    let has_path = fields.get("path").is_some();
+    if !has_path {
+        for key in ["query", "pages", "rate", "timeout"] {
+            if let Some(entry) = fields.get(key) {
+                faults
+                    .error("needs-path", entry.key_span, format!("`{key}` needs a `path`"))
+                    .help("without one the stage makes no requests: it looks through the document");
+            }
+        }
+        if fields.get("items").is_none() {
+            faults
+                .error("missing-key", fields.at(), "an expand without `path` needs `items`")
+                .help("say where in the document the items are, as in `items: '.credits.cast[]'`");
+        }
+    }
+    if fields.get("into").is_none() {
+        for key in ["max_depth", "max_items"] {
+            if let Some(entry) = fields.get(key) {
+                faults
+                    .error("needs-into", entry.key_span, format!("`{key}` needs `into`"))
+                    .help("without it the stage reports what it finds and asks for nothing more");
+            }
+        }
+    }
+    let mut bound = |key: &str, least: u64, most: u64| {
+        fields.get(key).and_then(|entry| expect::integer(entry, least..=most, faults))
+    };
+    let max_depth = bound("max_depth", 0, DEPTH_MAX);
+    let max_items = bound("max_items", 1, ITEMS_MAX);
+    let take = bound("take", 1, TAKE_MAX);
+    let mut expression = |key: &str| fields.get(key).and_then(|entry| expect::expression(entry, faults));
+    let (when, items, where_) = (expression("when"), expression("items"), expression("where"));
+    let path = fields.get("path").and_then(|entry| request::path(entry, faults));
+    Some(Kind::Expand(Expand {
+        path,
+        query: request::query(fields.get("query"), Asks::Pages, faults),
+        pages: request::pages(fields.get("pages"), 1, faults),
+        when,
+        items,
+        where_,
+        take: take.and_then(|take| u32::try_from(take).ok()),
+        into: fields.get("into").and_then(|entry| into(entry, names, faults)),
+        max_depth: max_depth.and_then(|depth| u32::try_from(depth).ok()),
+        max_items,
+        requests: settings::requests(fields, faults),
+    }))
+}
+
+fn filter(fields: Fields<'_>, faults: &mut Faults) -> Option<Kind> {
+    let buffer = settings::buffer(fields, faults);
+    let where_ = fields.require("where", faults).and_then(|entry| expect::expression(entry, faults))?;
+    Some(Kind::Filter(Filter { where_, buffer }))
+}
+
+fn into(entry: &Entry, names: &Names<'_>, faults: &mut Faults) -> Option<Located<StageId>> {
+    let text = expect::text("into", &entry.value, faults)?;
+    known_stage(&text, &text.value, names, faults).then(|| text.map(|name| StageId(name.into())))
+}
+
+fn from(entry: Option<&Entry>, names: &Names<'_>, faults: &mut Faults) -> Vec<Located<PortRef>> {
+    let Some(entry) = entry else { return Vec::new() };
+    let nodes: &[Node] = match &entry.value.value {
+        NodeValue::List(items) => items,
+        _ => std::slice::from_ref(&entry.value),
+    };
+    if nodes.is_empty() {
+        expect::wrong("from", &entry.value, "a stage, a port, or a list of them", faults)
+            .help("leave `from` out to read the nearest stage above");
+    }
+    let mut ports: Vec<Located<PortRef>> = Vec::new();
+    for node in nodes {
+        let Some(port) = port(node, names, faults) else { continue };
+        if ports.iter().any(|known| known.value == port.value) {
+            faults.error("duplicate-name", port.span, format!("`{}` stands twice in `from`", port.value));
+        }
+        // Beyond the number of ports there can only be repetitions, each of which is told.
+        if ports.len() < 4 * names.0.len() {
+            ports.push(port);
+        }
+    }
+    ports
+}
+
+fn port(node: &Node, names: &Names<'_>, faults: &mut Faults) -> Option<Located<PortRef>> {
+    let text = expect::text("from", node, faults)?;
+    let (stage, port) = match text.value.split_once('.') {
+        None => (text.value.as_str(), Some(Port::Main)),
+        Some((stage, word)) => {
+            let port = PORTS.iter().find(|(name, _)| *name == word).map(|&(_, port)| port);
+            if port.is_none() {
+                let fault =
+                    faults.error("unknown-port", node.span, format!("there is no port `.{}`", clip(word)));
+                match nearest(word, PORTS.map(|(name, _)| name)) {
+                    Some(name) => fault.help(format!("did you mean `{}.{name}`?", clip(stage))),
+                    None => fault.help("the ports are `.found`, `.failed` and `.missing`"),
+                };
+            }
+            (stage, port)
+        }
+    };
+    let known = known_stage(&text, stage, names, faults);
+    let stage = StageId(stage.into());
+    port.filter(|_| known).map(|port| Located::new(PortRef { stage, port }, text.span))
+}
+
+fn known_stage(text: &Located<String>, name: &str, names: &Names<'_>, faults: &mut Faults) -> bool {
+    let known = names.0.contains(&name);
+    if !known {
+        let fault = faults.error("unknown-stage", text.span, format!("there is no stage `{}`", clip(name)));
+        if let Some(name) = nearest(name, names.0.iter().copied()) {
+            fault.did_you_mean(Some(name));
+        }
+    }
+    known
+}

@@ -1,0 +1,163 @@
+//! The text of a pipeline file and how it is read.
+//!
+//! Belongs here: bytes to text, with the limits on size and encoding. Does not belong here: what the
+//! text means. Invariant: a [`Source`] is UTF-8 and at most [`SOURCE_BYTES_MAX`] long.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::fault::Faults;
+use super::model::Span;
+
+/// Largest pipeline file. The longest useful ones list some ten thousand ids; at 1 MiB a slip (a dataset
+/// given in place of a pipeline) is refused before any parsing.
+pub const SOURCE_BYTES_MAX: usize = 1024 * 1024;
+
+/// A pipeline file: its name for messages, and its text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// The path as it was given.
+    pub name: String,
+    /// The whole text.
+    pub text: String,
+}
+
+impl Source {
+    /// A source with this name and text.
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), text: text.into() }
+    }
+
+    /// A source that could not be read: to render the faults of [`read`] with.
+    pub fn unread(path: &Path) -> Self {
+        Self::new(path.display().to_string(), "")
+    }
+
+    /// Checks size and encoding of `bytes`.
+    pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, Faults> {
+        let name = name.into();
+        if bytes.len() > SOURCE_BYTES_MAX {
+            return Err(too_large(&name));
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Self { name, text }),
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let bytes = error.as_bytes();
+                let line = 1 + bytes[..valid].iter().filter(|&&byte| byte == b'\n').count();
+                let mut faults = Faults::default();
+                faults
+                    .error_without_place(
+                        "not-utf8",
+                        format!("`{name}` is not UTF-8: line {line} has the byte 0x{:02x}", bytes[valid]),
+                    )
+                    .help("save the file as UTF-8");
+                Err(faults)
+            }
+        }
+    }
+
+    /// Line and column of a byte, both from 1; the column counts characters.
+    pub fn line_column(&self, byte: usize) -> (usize, usize) {
+        let (line, start) = self.line_start(byte);
+        let column = self.text.get(start..byte.min(self.text.len())).map_or(0, |text| text.chars().count());
+        (line, column + 1)
+    }
+
+    /// Number (from 1) and first byte of the line that holds `byte`.
+    pub(super) fn line_start(&self, byte: usize) -> (usize, usize) {
+        let before = &self.text.as_bytes()[..byte.min(self.text.len())];
+        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        (line, start)
+    }
+
+    /// `span` moved into the text, onto character boundaries, and cut at the end of its first line.
+    pub(super) fn on_one_line(&self, span: Span) -> Span {
+        let mut start = span.start.min(self.text.len());
+        while !self.text.is_char_boundary(start) {
+            start -= 1;
+        }
+        let mut end = span.end.clamp(start, self.text.len());
+        while !self.text.is_char_boundary(end) {
+            end += 1;
+        }
+        let line_end = self.text[start..end].find(['\n', '\r']).map_or(end, |at| start + at);
+        Span { start, end: line_end }
+    }
+}
+
+/// Reads a pipeline file. The size is checked before and while reading, so that a device or a growing
+/// file ends as well.
+pub fn read(path: &Path) -> Result<Source, Faults> {
+    let name = path.display().to_string();
+    let limit = SOURCE_BYTES_MAX as u64;
+    let file = File::open(path).map_err(|error| unreadable(&name, &error))?;
+    let metadata = file.metadata().map_err(|error| unreadable(&name, &error))?;
+    if metadata.is_dir() {
+        let mut faults = Faults::default();
+        faults
+            .error_without_place("is-directory", format!("`{name}` is a directory"))
+            .help("name the pipeline file in it");
+        return Err(faults);
+    }
+    if metadata.len() > limit {
+        return Err(too_large(&name));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&name, &error))?;
+    Source::from_bytes(name, bytes)
+}
+
+fn too_large(name: &str) -> Faults {
+    let mut faults = Faults::default();
+    faults
+        .error_without_place("too-large", format!("`{name}` is larger than {SOURCE_BYTES_MAX} bytes"))
+        .help("a pipeline file describes the flow; long lists of ids belong in a file of their own");
+    faults
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Faults {
+    let mut faults = Faults::default();
+    if error.kind() == io::ErrorKind::NotFound {
+        faults.error_without_place("not-found", format!("there is no file `{name}`"));
+    } else {
+        faults.error_without_place("unreadable", format!("`{name}` cannot be read: {error}"));
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(result: Result<Source, Faults>, code: &str) {
+        let faults = result.expect_err("a fault");
+        assert_eq!(faults.iter().map(|fault| fault.code).collect::<Vec<_>>(), [code]);
+    }
+
+    #[test]
+    fn what_cannot_be_a_pipeline_is_a_fault_before_parsing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let large = folder.path().join("large.yaml");
+        std::fs::write(&large, vec![b'#'; SOURCE_BYTES_MAX + 1]).expect("written");
+        check(read(&folder.path().join("none.yaml")), "not-found");
+        check(read(folder.path()), "is-directory");
+        check(read(&large), "too-large");
+        check(Source::from_bytes("x", vec![b'#'; SOURCE_BYTES_MAX + 1]), "too-large");
+        check(Source::from_bytes("x", b"name: caf\xe9\n".to_vec()), "not-utf8");
+    }
+
+    #[test]
+    fn a_file_of_exactly_the_limit_is_read() {
+        let source = Source::from_bytes("x", vec![b'#'; SOURCE_BYTES_MAX]).expect("within the limit");
+        assert_eq!(source.text.len(), SOURCE_BYTES_MAX);
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        let source = Source::new("x", "a: 1\nü: é\n");
+        assert_eq!(source.line_column(source.text.find('é').expect("there")), (2, 4));
+    }
+}

@@ -1,0 +1,294 @@
+//! The whole way from bytes to a [`Spec`]: the pipelines of the repository, bad files with their faults
+//! as they are shown, and hostile input.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn no_variables(_: &str) -> Option<String> {
+    None
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The YAML files of a folder of the repository, sorted.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(root().join(folder))
+        .expect("the folder is part of the repository")
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .collect();
+    files.sort();
+    files
+}
+
+fn parse_text(text: &str) -> Result<Parsed, Faults> {
+    parse(&Source::new("p.yaml", text), &[], &no_variables)
+}
+
+#[test]
+fn every_pipeline_of_the_repository_is_valid() {
+    let files = files("pipelines");
+    assert!(files.len() >= 3, "{files:?}");
+    for file in files {
+        let source = read(&file).expect("readable");
+        match parse(&source, &[], &no_variables) {
+            Ok(parsed) => assert!(parsed.warnings.is_empty(), "{}", parsed.warnings.render(&source)),
+            Err(faults) => panic!("{}", faults.render(&source)),
+        }
+    }
+}
+
+#[test]
+fn bad_files_are_told_as_in_their_snapshots() {
+    let files = files("tests/data/bad");
+    assert!(files.len() >= 25, "{}", files.len());
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(root().join("tests/data/bad"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for file in files {
+            let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
+            let bytes = fs::read(&file).expect("readable");
+            let source = Source::from_bytes(format!("{name}.yaml"), bytes);
+            let text = match source {
+                Ok(source) => match parse(&source, &[], &no_variables) {
+                    Ok(_) => panic!("{name} has no fault"),
+                    Err(faults) => faults.render(&source),
+                },
+                Err(faults) => faults.render(&Source::new(format!("{name}.yaml"), "")),
+            };
+            insta::assert_snapshot!(name.clone(), text);
+        }
+    });
+}
+
+#[test]
+fn everything_that_marvel_says_is_in_the_spec() {
+    let source = read(&root().join("pipelines/marvel.yaml")).expect("readable");
+    let overrides = [("min_votes".to_owned(), "500".to_owned())];
+    let spec = parse(&source, &overrides, &no_variables).expect("valid").spec;
+    assert_eq!(spec.params["min_votes"], 500);
+    let names: Vec<&str> = spec.stages.iter().map(|stage| stage.id.value.as_str()).collect();
+    assert_eq!(names, ["marvel", "movies", "similar", "films", "cast", "links"]);
+    let Kind::Seed(Seed { source: SeedSource::Items(items), .. }) = &spec.stages[0].kind else {
+        panic!("a seed with ids")
+    };
+    assert_eq!((items.len(), &items[0]["id"]), (28, &1726.into()));
+    insta::assert_debug_snapshot!((&spec.api, spec.max_failures, &spec.stages[1..]));
+}
+
+#[test]
+fn defaults_stand_where_the_file_says_nothing() {
+    let parsed =
+        parse_text("{version: 1, name: a, stages: {s: {kind: seed, path: /discover/movie}}}").expect("valid");
+    let spec = parsed.spec;
+    assert_eq!(spec.api.base_url.value, "https://api.themoviedb.org/3");
+    assert_eq!(spec.api.rate.map(|rate| rate.to_string()).as_deref(), Some("40/s"));
+    assert_eq!((spec.api.connections.get(), spec.api.retry.attempts.get()), (20, 5));
+    assert_eq!(spec.max_failures, MaxFailures::Count(0));
+    let Kind::Seed(Seed { source: SeedSource::Path { pages, .. }, .. }) = &spec.stages[0].kind else {
+        panic!("a seed with a path")
+    };
+    assert_eq!(pages.get(), 500);
+}
+
+#[test]
+fn variables_are_typed_where_they_are_not_quoted() {
+    let text = "version: 1\nname: ${env:NAME}\nmax_failures: ${env:COUNT}\napi:\n  language: '${env:LANG:-no}'\n  \
+                connections: ${env:N:-7}\nstages: {s: {kind: seed, ids: [1]}}\n";
+    let variables = |name: &str| match name {
+        "NAME" => Some("nightly".to_owned()),
+        "COUNT" => Some("3".to_owned()),
+        _ => None,
+    };
+    let spec = parse(&Source::new("p.yaml", text), &[], &variables).expect("valid").spec;
+    assert_eq!((spec.name.as_str(), spec.max_failures), ("nightly", MaxFailures::Count(3)));
+    assert_eq!((spec.api.language.as_str(), spec.api.connections.get()), ("no", 7));
+}
+
+#[test]
+fn a_variable_cannot_change_the_structure_of_the_file() {
+    let text = "version: 1\nname: ${env:NAME}\nstages: {s: {kind: seed, ids: [1]}}\n";
+    let variables = |_: &str| Some("a\napi: {rate: none}".to_owned());
+    let faults = parse(&Source::new("p.yaml", text), &[], &variables).expect_err("not a name");
+    assert_eq!(faults.iter().map(|fault| fault.code).collect::<Vec<_>>(), ["bad-name"]);
+}
+
+#[test]
+fn a_credential_from_a_variable_is_not_shown() {
+    let text = "version: 1\nname: a\ndescription: ${env:X}\nstages: {\"${env:X}\": {kind: seed, ids: [1]}}\n";
+    let secret = format!("eyJ{}", "s3cret".repeat(10));
+    let source = Source::new("p.yaml", text);
+    let faults = parse(&source, &[], &|_| Some(secret.clone())).expect_err("a credential");
+    let shown = faults.render(&source);
+    assert!(shown.contains("credential-in-file") && !shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn anchors_live_under_extensions_and_aliases_are_copies() {
+    let text = "version: 1\nname: a\nx-columns: &columns {id: int64}\nstages:\n  s: {kind: seed, ids: [1]}\n  \
+                m: {kind: fetch, path: '/movie/{id}'}\n  t: {kind: project, columns: *columns, output: {path: t.parquet}}\n";
+    let spec = parse_text(text).expect("valid").spec;
+    let Kind::Project(table) = &spec.stages[2].kind else { panic!("a table") };
+    assert_eq!(table.columns[0].name.value, "id");
+}
+
+#[test]
+fn unlimited_rate_against_tmdb_is_a_warning() {
+    let text = "{version: 1, name: a, api: {rate: none}, stages: {s: {kind: seed, ids: []}}}";
+    let parsed = parse_text(text).expect("valid");
+    let codes: Vec<_> = parsed.warnings.iter().map(|fault| fault.code).collect();
+    assert_eq!(codes, ["unlimited-rate", "empty-seed"]);
+}
+
+#[test]
+fn hostile_files_of_a_megabyte_end_in_few_faults() {
+    let fill = |unit: &str| unit.repeat(SOURCE_BYTES_MAX / unit.len());
+    let many_keys: String = (0..70_000).map(|key| format!("k{key}: 1\n")).collect();
+    let bomb: String = (1..200)
+        .map(|level| format!("x-{level}: &a{level} [*a{0}, *a{0}, *a{0}, *a{0}]\n", level - 1))
+        .fold("x-0: &a0 [1, 1, 1, 1]\n".to_owned(), |text, line| text + &line);
+    for text in [
+        fill("["),
+        fill("{"),
+        fill("{a: "),
+        fill("- "),
+        fill("a: "),
+        fill("? "),
+        fill("&a "),
+        fill("*a "),
+        fill("[*a, "),
+        fill("!!str "),
+        fill("\""),
+        fill("- 1\n"),
+        fill("a: 1\n"),
+        fill("--- 1\n"),
+        fill("#"),
+        fill("\n"),
+        fill("\t"),
+        fill("${env:X}"),
+        fill("x: ${env:X}\n"),
+        fill("eyJhbGciOiJIUzI1NiJ9 "),
+        fill("api_key=0123456789abcdef\n"),
+        format!("version: 1\nname: a\nstages:\n{}", fill("  a: {}\n").split_off(40)),
+        format!("ids: [{}]", "1,".repeat(400_000)),
+        "a".repeat(SOURCE_BYTES_MAX),
+        many_keys,
+        bomb,
+    ] {
+        let mut text = text;
+        text.truncate(SOURCE_BYTES_MAX);
+        let source = Source::new("p.yaml", text);
+        let faults = parse(&source, &[], &no_variables).expect_err("hostile");
+        assert!(faults.iter().count() <= FAULTS_MAX);
+        let shown = faults.render(&source);
+        assert!(shown.len() < 200_000, "{} bytes", shown.len());
+    }
+}
+
+/// Pieces of the language, so that random files get past the parser.
+fn piece() -> impl Strategy<Value = String> {
+    let words = [
+        "version: 1\n",
+        "name: a\n",
+        "stages:\n",
+        "  s:\n",
+        "    kind: seed\n",
+        "    ids: [1, 2]\n",
+        "    kind: fetch\n",
+        "    kind: expand\n",
+        "    kind: project\n",
+        "    kind: filter\n",
+        "    path: /movie/{id}\n",
+        "    columns:\n",
+        "      id: int64\n",
+        "    output: {path: a.parquet}\n",
+        "    from: [s, s.found]\n",
+        "    into: s\n",
+        "api:\n",
+        "  rate: ",
+        "  retry: {attempts: ",
+        "40/s\n",
+        "&a ",
+        "*a",
+        "!t ",
+        "'",
+        "\"",
+        "{",
+        "}",
+        "[",
+        "]",
+        ": ",
+        "- ",
+        ", ",
+        "\n",
+        "  ",
+        "#",
+        " # x",
+        "${env:",
+        "X",
+        ":-y}",
+        "null",
+        "~",
+        "true",
+        "1e3",
+        "<<: ",
+        "? ",
+        "---\n",
+        "|\n",
+        ">-\n",
+        "\t",
+        "é",
+        "\u{feff}",
+        "\0",
+        "params: {a: 1}\n",
+        "max_failures: 1%\n",
+        "x-y: ",
+        "eyJhbGciOiJIUzI1NiJ9",
+    ];
+    prop_oneof![4 => prop::sample::select(words.to_vec()).prop_map(str::to_owned), 1 => ".{0,4}"]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        if let Ok(source) = Source::from_bytes("p.yaml", bytes)
+            && let Err(faults) = parse(&source, &[], &no_variables)
+        {
+            prop_assert!(!faults.render(&source).is_empty());
+        }
+    }
+
+    #[test]
+    fn no_pieces_of_the_language_make_it_panic(pieces in prop::collection::vec(piece(), 0..60)) {
+        let source = Source::new("p.yaml", pieces.concat());
+        let variables = |name: &str| (name == "X").then(|| "1".to_owned());
+        if let Err(faults) = parse(&source, &[("a".to_owned(), pieces.concat())], &variables) {
+            prop_assert!(!faults.render(&source).is_empty());
+            prop_assert!(!faults.render_styled(&source).is_empty());
+        }
+    }
+
+    #[test]
+    fn no_cut_or_changed_byte_of_a_pipeline_makes_it_panic(at in 0..4000usize, with in ".{0,3}", cut in 0..40usize) {
+        let mut text = include_str!("../../pipelines/marvel.yaml").to_owned();
+        let mut start = at.min(text.len());
+        while !text.is_char_boundary(start) { start -= 1; }
+        let mut end = (start + cut).min(text.len());
+        while !text.is_char_boundary(end) { end -= 1; }
+        text.replace_range(start..end, &with);
+        let source = Source::new("p.yaml", text);
+        if let Err(faults) = parse(&source, &[], &no_variables) {
+            prop_assert!(!faults.render(&source).is_empty());
+        }
+    }
+}
