@@ -112,10 +112,12 @@ impl Commit {
             self.check_path(&table.name, &table.path)?;
             check_table_source(&self.disk, &table.path, &facts.source)?;
         }
-        self.sync_folders(tables.iter().map(|table| table.staged()))?; // 6
+        self.sync_folders(tables.iter().map(StagedTable::staged))?; // 6
         let journal = Journal::new(tables.iter().map(|table| entry(table, facts)).collect());
         // From here on the records decide what becomes of the staged files, not their handles.
-        tables.iter_mut().for_each(|table| table.file.keep());
+        for table in &mut tables {
+            table.file.keep();
+        }
         if let Err(error) = journal.write(&self.disk, self.state()) {
             return Err(self.withdraw(tables, error));
         } // 7, 8
@@ -221,7 +223,9 @@ impl Commit {
         if Journal::remove(&self.disk, self.state()).is_err() {
             return self.unfinished(error);
         }
-        tables.iter_mut().for_each(|table| table.file.unkeep());
+        for table in &mut tables {
+            table.file.unkeep();
+        }
         error
     }
 

@@ -22,6 +22,11 @@ type Number = i64;
 const OLD: Number = 1;
 const NEW: Number = 2;
 
+/// A disk without faults.
+fn quick() -> Disk {
+    Disk::with_fault(Fault::None)
+}
+
 struct World {
     folder: TempDir,
 }
@@ -34,7 +39,7 @@ impl World {
     /// With the tables of run 1.
     fn published() -> Self {
         let world = Self::empty();
-        world.run(&Disk::default(), OLD).expect("publishes");
+        world.run(&quick(), OLD).expect("publishes");
         world
     }
 
@@ -153,7 +158,7 @@ fn read(path: &Path) -> Option<Number> {
 
 /// How many operations an undisturbed run on `world` makes, and which.
 fn operations_of(world: &World) -> Vec<(Action, PathBuf)> {
-    let disk = Disk::with_fault(Fault::None);
+    let disk = quick();
     world.run(&disk, NEW).expect("publishes");
     disk.operations()
 }
@@ -171,7 +176,7 @@ fn crash_at_every_operation_ends_all_old_or_all_new() {
                 assert_eq!(crashed[0], crashed[1], "a mixture without a journal, died at {at}");
             }
             let end = if decided { Some(NEW) } else { crashed[0] };
-            let (_, recovered) = world.open(&Disk::default()).expect("recovers");
+            let (_, recovered) = world.open(&quick()).expect("recovers");
             assert_eq!(world.seen(), [end; 2], "died at {at}");
             assert_eq!(world.manifests(), [end; 2], "died at {at}");
             assert_eq!(world.leftovers(), Vec::<String>::new(), "died at {at}");
@@ -179,8 +184,8 @@ fn crash_at_every_operation_ends_all_old_or_all_new() {
             assert_eq!(recovered.run, decided.then(|| NEW.to_string()), "died at {at}");
             *if end == before { &mut old } else { &mut new } += 1;
             // Nothing is left to do, and the next run goes through.
-            assert_eq!(world.open(&Disk::default()).expect("opens").1, Recovered::default());
-            world.run(&Disk::default(), 3).expect("publishes");
+            assert_eq!(world.open(&quick()).expect("opens").1, Recovered::default());
+            world.run(&quick(), 3).expect("publishes");
             assert_eq!(world.seen(), [Some(3); 2], "died at {at}");
         }
         assert!(old > 10 && new > 10, "{old} ended old, {new} new: a side was never tried");
@@ -206,7 +211,7 @@ fn crash_at_every_operation_of_a_recovery_ends_all_new() {
             let recovery = world.open(&Disk::with_fault(Fault::DieAt(again)));
             let done = recovery.is_ok();
             drop(recovery);
-            world.open(&Disk::default()).expect("recovers");
+            world.open(&quick()).expect("recovers");
             assert_eq!(world.seen(), [Some(NEW); 2], "died at {at}, again at {again}");
             assert_eq!(world.manifests(), [Some(NEW); 2], "died at {at}, again at {again}");
             assert_eq!(world.leftovers(), Vec::<String>::new(), "died at {at}, again at {again}");
@@ -241,7 +246,7 @@ fn refusal_at_every_operation_leaves_old_tables_or_a_journal() {
         }
         let decided = world.journal_is_there();
         let before = world.seen();
-        world.open(&Disk::default()).expect("recovers");
+        world.open(&quick()).expect("recovers");
         assert_eq!(world.seen(), if decided { [Some(NEW); 2] } else { before }, "{hint}");
         assert_eq!(world.manifests(), world.seen(), "{hint}");
         assert_eq!(world.leftovers(), Vec::<String>::new(), "{hint}");
@@ -265,7 +270,7 @@ fn reader_finds_a_complete_table_before_every_operation() {
 #[test]
 fn everything_is_durable_before_what_depends_on_it() {
     let world = World::published();
-    let disk = Disk::with_fault(Fault::None);
+    let disk = quick();
     world.run(&disk, NEW).expect("publishes");
     let mut lines: Vec<String> = disk
         .operations()
@@ -285,14 +290,55 @@ fn everything_is_durable_before_what_depends_on_it() {
         })
         .collect();
     lines.dedup();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @"
+    remove state/publish.json.tmp
+    remove state/staged.json.tmp
+    remove state/staged.json
+    remove state/staged.json.tmp
+    create file state/staged.json.tmp
+    write state/staged.json.tmp
+    sync state/staged.json.tmp
+    rename into place state/staged.json
+    sync folder state
+    create file out/.films.parquet.HEX.tmp
+    create file out/.cast.parquet.HEX.tmp
+    write out/.films.parquet.HEX.tmp
+    sync out/.films.parquet.HEX.tmp
+    write out/.cast.parquet.HEX.tmp
+    sync out/.cast.parquet.HEX.tmp
+    sync folder out
+    remove state/publish.json.tmp
+    create file state/publish.json.tmp
+    write state/publish.json.tmp
+    sync state/publish.json.tmp
+    rename into place state/publish.json
+    sync folder state
+    rename into place out/films.parquet
+    rename into place out/cast.parquet
+    sync folder out
+    remove out/.films.parquet.manifest.json.tmp
+    create file out/.films.parquet.manifest.json.tmp
+    write out/.films.parquet.manifest.json.tmp
+    sync out/.films.parquet.manifest.json.tmp
+    rename into place out/.films.parquet.manifest.json
+    sync folder out
+    remove out/.cast.parquet.manifest.json.tmp
+    create file out/.cast.parquet.manifest.json.tmp
+    write out/.cast.parquet.manifest.json.tmp
+    sync out/.cast.parquet.manifest.json.tmp
+    rename into place out/.cast.parquet.manifest.json
+    sync folder out
+    remove state/publish.json
+    sync folder state
+    remove state/staged.json
+    ");
 }
 
 #[test]
 fn two_runs_with_the_same_rows_publish_the_same_bytes() {
     let world = World::published();
     let before = std::fs::read(world.table("films")).expect("is there");
-    let (commit, _) = world.open(&Disk::default()).expect("opens");
+    let (commit, _) = world.open(&quick()).expect("opens");
     let staged = stage(&commit, &world.specs(), OLD).expect("stages");
     commit.publish(staged, &facts(7, "mock")).expect("publishes");
     assert_eq!(world.manifests(), [Some(7); 2]);
@@ -333,7 +379,7 @@ fn recovery_leaves_alone_what_others_have_published_meanwhile() {
     let (other, _) = Commit::open(other).expect("opens");
     let staged = stage(&other, &[spec("films", world.table("films"))], 9).expect("stages");
     other.publish(staged, &facts(9, "mock")).expect("publishes");
-    let (_, recovered) = world.open(&Disk::default()).expect("recovers");
+    let (_, recovered) = world.open(&quick()).expect("recovers");
     assert_eq!(world.seen(), [Some(9), Some(NEW)]);
     assert_eq!(world.manifests(), [Some(9), Some(NEW)]);
     assert_eq!(recovered.lost.len(), 1);
@@ -345,7 +391,7 @@ fn recovery_does_not_publish_a_staged_file_that_was_changed() {
     let world = half_published();
     let staged = world.leftovers().into_iter().find(|name| name.starts_with(".cast")).expect("staged");
     std::fs::write(world.folder.path().join("out").join(staged), "cut").expect("writes");
-    let (_, recovered) = world.open(&Disk::default()).expect("recovers");
+    let (_, recovered) = world.open(&quick()).expect("recovers");
     assert_eq!(world.seen(), [Some(NEW), Some(OLD)], "cast stays old rather than broken");
     assert!(recovered.lost[0].ends_with("out/cast.parquet"), "{recovered:?}");
     assert_eq!(world.leftovers(), Vec::<String>::new());
@@ -355,23 +401,23 @@ fn recovery_does_not_publish_a_staged_file_that_was_changed() {
 fn recovery_survives_that_the_whole_dataset_was_deleted() {
     let world = half_published();
     std::fs::remove_dir_all(world.folder.path().join("out")).expect("was there");
-    let (_, recovered) = world.open(&Disk::default()).expect("recovers");
+    let (_, recovered) = world.open(&quick()).expect("recovers");
     assert_eq!((recovered.lost.len(), recovered.published.len()), (2, 0));
-    world.run(&Disk::default(), 3).expect("publishes");
+    world.run(&quick(), 3).expect("publishes");
     assert_eq!(world.seen(), [Some(3); 2]);
 }
 
 #[test]
 fn recovery_touches_no_file_that_is_not_in_its_records() {
     let world = World::empty();
-    let (commit, _) = world.open(&Disk::default()).expect("opens");
+    let (commit, _) = world.open(&quick()).expect("opens");
     let foreign = world.folder.path().join("out/.films.parquet.00000000000000aa.tmp");
     let writers = commit.stage(&world.specs()).expect("stages");
     std::fs::write(&foreign, "another pipeline's").expect("writes");
     // Killed: neither the writers nor the commit get to clear up.
     writers.into_iter().for_each(std::mem::forget);
     drop(commit);
-    let (_, recovered) = world.open(&Disk::default()).expect("recovers");
+    let (_, recovered) = world.open(&quick()).expect("recovers");
     assert_eq!(recovered.swept.len(), 2);
     assert_eq!(world.leftovers(), [".films.parquet.00000000000000aa.tmp"]);
 }
@@ -379,7 +425,7 @@ fn recovery_touches_no_file_that_is_not_in_its_records() {
 #[test]
 fn abandoned_and_dropped_writers_and_tables_leave_nothing() {
     let world = World::published();
-    let (commit, _) = world.open(&Disk::default()).expect("opens");
+    let (commit, _) = world.open(&quick()).expect("opens");
     let staged_files = || world.leftovers().into_iter().filter(|name| name != "staged.json").count();
     for mut writer in commit.stage(&world.specs()).expect("stages") {
         writer.write(&batch(NEW)).expect("writes");
@@ -425,7 +471,7 @@ fn check_refused(
     assert_eq!(text, expect);
     assert_eq!(world.seen(), before, "{expect}");
     drop(commit);
-    world.open(&Disk::default()).expect("recovers");
+    world.open(&quick()).expect("recovers");
     assert_eq!(world.leftovers(), Vec::<String>::new(), "{expect}");
     assert_eq!(world.seen(), before, "{expect}");
 }
@@ -545,7 +591,7 @@ fn full_disk_in_a_data_file_is_told_as_such() {
 #[test]
 fn table_that_another_run_is_publishing_is_given_up_with_all_tables_old() {
     let world = World::published();
-    let (commit, _) = world.open(&Disk::default()).expect("opens");
+    let (commit, _) = world.open(&quick()).expect("opens");
     let staged = stage(&commit, &world.specs(), NEW).expect("stages");
     let table = staged[0].path.clone();
     let other = super::lock::TableLock::acquire(&table, Duration::ZERO).expect("free");
@@ -562,7 +608,7 @@ fn table_that_another_run_is_publishing_is_given_up_with_all_tables_old() {
 fn damaged_journal_is_an_error_that_names_it() {
     let world = World::published();
     std::fs::write(world.state().join("publish.json"), "{\"version\":1,").expect("writes");
-    let error = world.open(&Disk::default()).expect_err("is damaged");
+    let error = world.open(&quick()).expect_err("is damaged");
     assert!(matches!(error, SinkError::BadRecord { kind: "publish journal", .. }), "{error}");
     assert_eq!(world.seen(), [Some(OLD); 2]);
 }

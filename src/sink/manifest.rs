@@ -175,7 +175,25 @@ mod tests {
         assert_eq!(read_manifest(&table).expect("reads"), Some(manifest()));
         let text =
             std::fs::read_to_string(folder.path().join(".films.parquet.manifest.json")).expect("is there");
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"
+        {
+          "version": 1,
+          "table": "films",
+          "rows": 2,
+          "bytes": 900,
+          "digest": "xxh3-128:00",
+          "schema_fingerprint": "00000000000000000000000000000000",
+          "run": "r1",
+          "pipeline": "marvel",
+          "source": "mock",
+          "started_at": "2026-01-02T03:04:05Z",
+          "finished_at": "2026-01-02T03:05:05.25Z",
+          "counts": {
+            "requests": 3
+          },
+          "tool_version": "0.1.0"
+        }
+        "#);
     }
 
     #[test]
