@@ -3,5 +3,6 @@
 pub mod engine;
 pub mod event;
 pub mod plan;
+pub mod sink;
 pub mod spec;
 pub mod tmdb;
