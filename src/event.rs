@@ -20,6 +20,15 @@ pub enum Event {
         /// Where documents come from, without any credential.
         source: String,
     },
+    /// What a killed run left was finished or swept away.
+    StateRecovered {
+        /// The run whose half-done publish was finished.
+        run: Option<String>,
+        /// Its tables, now all visible.
+        published: Vec<PathBuf>,
+        /// Staged files of dead runs that were removed.
+        swept: usize,
+    },
     /// A fetch stage took on an item that it had not seen before.
     ItemAdmitted {
         /// The fetch stage.

@@ -24,5 +24,5 @@ pub use crew::{Crew, Ended};
 pub use edge::{Closed, Receiver, Sender, edge};
 pub use frontier::{EdgeId, Feed, Frontier, FrontierPlan, Slot};
 pub use limits::{Budget, Exhausted, Gate, Pace, Passage};
-pub use stage::run_stage;
+pub use stage::{Work, run_stage};
 pub use token::{Parcel, Token};

@@ -21,39 +21,47 @@ use super::edge::Receiver;
 use crate::plan::Hands;
 use crate::spec::Order;
 
-/// Runs a stage until its input ends or `work` or `deliver` fails.
-///
-/// `work` runs as a task of its own for each value; `deliver` is called for one result after the other.
+/// What a stage does with its values.
+pub trait Work: Send + Sync + 'static {
+    /// What comes in.
+    type In: Send + 'static;
+    /// What one of them becomes.
+    type Out: Send + 'static;
+    /// What ends the run.
+    type Error: Send + 'static;
+
+    /// Works on one value, as a task of its own.
+    fn work(self: Arc<Self>, value: Self::In) -> impl Future<Output = Result<Self::Out, Self::Error>> + Send;
+
+    /// Hands one result on; called for one after the other.
+    fn deliver(&self, result: Self::Out) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// Runs a stage until its input ends or its work fails.
 ///
 /// # Errors
 /// The first error of `work` or `deliver`; what is still running is aborted.
 ///
 /// # Panics
 /// A panic of `work` goes on here, so that it carries the stage's name.
-pub async fn run_stage<I, O, E, W, D>(
+pub async fn run_stage<W: Work>(
     hands: Hands,
-    mut input: Receiver<I>,
-    work: impl Fn(I) -> W,
-    mut deliver: impl FnMut(O) -> D,
-) -> Result<(), E>
-where
-    W: Future<Output = Result<O, E>> + Send + 'static,
-    D: Future<Output = Result<(), E>>,
-    O: Send + 'static,
-    E: Send + 'static,
-{
+    mut input: Receiver<W::In>,
+    stage: Arc<W>,
+) -> Result<(), W::Error> {
     let room = Arc::new(Semaphore::new(hands.total));
     let workers = Arc::new(Semaphore::new(hands.working));
     // Room for every handle that can exist, so that intake never waits here.
     let (started, mut handles) = super::edge::edge(hands.total);
 
+    let intake_stage = Arc::clone(&stage);
     let intake = async move {
         loop {
             let place = Arc::clone(&room).acquire_owned().await.expect("the semaphore is never closed");
             // Before the value is taken, so that work starts in the order of intake.
             let worker = Arc::clone(&workers).acquire_owned().await.expect("the semaphore is never closed");
             let Some(value) = input.recv().await else { return };
-            let work = work(value);
+            let work = Arc::clone(&intake_stage).work(value);
             let task = async move {
                 let result = work.await;
                 drop(worker);
@@ -85,7 +93,7 @@ where
                             Err(_) => return Ok(()),
                         },
                     };
-                    deliver(result?).await?;
+                    stage.deliver(result?).await?;
                     drop(place);
                 }
                 handle = handles.recv(), if open => match handle {

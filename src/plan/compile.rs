@@ -224,7 +224,11 @@ impl Compiler<'_> {
                     }
                     _ => span,
                 };
-                let fault = self.faults.error("bad-expression", place, format!("not an expression: {}", error.message));
+                let fault = self.faults.error(
+                    "bad-expression",
+                    place,
+                    format!("not an expression: {}", error.message),
+                );
                 fault.help(error.help.unwrap_or_else(|| {
                     "expressions are jq; quote one that holds `#`, `: `, `[` or `{`, as YAML reads those itself".to_owned()
                 }));
@@ -310,7 +314,9 @@ fn check_use(spec: &Spec, graph: &Graph, faults: &mut Faults) {
                         .help("its documents are fetched and thrown away");
                 }
             }
-            Kind::Expand(_) if !read(index, Port::Found) && !graph.item_edges.iter().any(|edge| edge.from == index) => {
+            Kind::Expand(_)
+                if !read(index, Port::Found) && !graph.item_edges.iter().any(|edge| edge.from == index) =>
+            {
                 faults
                     .warning("unread-stage", id.span, format!("nothing takes what `{}` finds", id.value))
                     .help(format!("give it an `into:`, or read `{}.found`", id.value));

@@ -46,11 +46,8 @@ fn read_by(
         kept[fetch].extend(&fields_of(request));
     }
     // `$parent` of a document is the item of the fetch in whose document it was found.
-    let parents: Vec<StageIndex> = edges
-        .iter()
-        .filter(|edge| edge.to == fetch)
-        .flat_map(|edge| origins(stages, edge.from))
-        .collect();
+    let parents: Vec<StageIndex> =
+        edges.iter().filter(|edge| edge.to == fetch).flat_map(|edge| origins(stages, edge.from)).collect();
     for expr in expressions(&stages[reader].kind) {
         let uses = expr.uses();
         if expr.source().contains("seed") {
@@ -88,7 +85,9 @@ fn row_fields(expr: &Expr, name: &str) -> FieldSet {
     let mut fields = FieldSet::Fields(BTreeSet::new());
     if matches!(path.root, Root::Input | Root::Doc) {
         match path.steps.as_slice() {
-            [Step::Field(first), Step::Field(field), ..] if &**first == name => fields.insert(field.to_string()),
+            [Step::Field(first), Step::Field(field), ..] if &**first == name => {
+                fields.insert(field.to_string())
+            }
             [Step::Field(first), ..] if &**first != name => {}
             _ => fields = FieldSet::All,
         }
@@ -116,9 +115,7 @@ fn expressions(kind: &StageKind) -> Vec<&Expr> {
     match kind {
         StageKind::Seed(plan) => plan.where_.iter().collect(),
         StageKind::Fetch(_) => Vec::new(),
-        StageKind::Expand(plan) => {
-            plan.when.iter().chain([&plan.items]).chain(plan.where_.iter()).collect()
-        }
+        StageKind::Expand(plan) => plan.when.iter().chain([&plan.items]).chain(plan.where_.iter()).collect(),
         StageKind::Filter(plan) => vec![&plan.where_],
         StageKind::Project(table) => {
             table.rows.iter().chain(table.columns.iter().map(|column| &column.value)).collect()

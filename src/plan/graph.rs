@@ -168,7 +168,9 @@ impl Wiring<'_> {
             let Kind::Expand(expand) = &stage.kind else { continue };
             let Some(into) = &expand.into else { continue };
             match stages.iter().position(|stage| stage.id.value == into.value) {
-                Some(target) if matches!(stages[target].kind, Kind::Fetch(_)) => targets[index] = Some(target),
+                Some(target) if matches!(stages[target].kind, Kind::Fetch(_)) => {
+                    targets[index] = Some(target)
+                }
                 Some(target) => {
                     let kind = kind_name(&stages[target]);
                     self.faults
@@ -245,17 +247,31 @@ fn item_edges(
                 if into[index] == Some(reader) {
                     let reader = &spec.stages[reader].id;
                     faults
-                        .error("duplicate-input", reader.span, format!("`{0}.found` reaches `{1}` twice", stage.id.value, reader.value))
+                        .error(
+                            "duplicate-input",
+                            reader.span,
+                            format!("`{0}.found` reaches `{1}` twice", stage.id.value, reader.value),
+                        )
                         .help("either `into:` there or `from:` here, not both");
                 }
-                let edge = ItemEdge { from: index, to: reader, max_items: u64::MAX, feedback: false, in_loop: false };
+                let edge = ItemEdge {
+                    from: index,
+                    to: reader,
+                    max_items: u64::MAX,
+                    feedback: false,
+                    in_loop: false,
+                };
                 edges.push(edge);
             }
         }
         let bounds = expand.max_depth.is_some() || expand.max_items.is_some();
         if expand.into.is_none() && bounds {
             faults
-                .error("bound-without-into", stage.id.span, "`max_depth` and `max_items` bound an `into:` edge")
+                .error(
+                    "bound-without-into",
+                    stage.id.span,
+                    "`max_depth` and `max_items` bound an `into:` edge",
+                )
                 .help("add `into:`, or bound what it reports by `take`");
         }
         let Some(to) = into[index] else { continue };
@@ -268,7 +284,11 @@ fn item_edges(
             };
             let span = expand.into.as_ref().map_or(stage.id.span, |into| into.span);
             faults
-                .error("unbounded-loop", span, format!("a loop back into `{}` needs {missing}", spec.stages[to].id.value))
+                .error(
+                    "unbounded-loop",
+                    span,
+                    format!("a loop back into `{}` needs {missing}", spec.stages[to].id.value),
+                )
                 .label("this closes a loop")
                 .help("`max_depth: 2` and `max_items: 2000` are what a crawl of two hops wants");
         }
@@ -336,7 +356,11 @@ fn check_lists(spec: &Spec, inputs: &[Vec<Source>], reach: &Reach, faults: &mut 
         let span = stage.from.first().map_or(stage.id.span, |from| from.span);
         if sources.iter().any(|source| reach.in_loop(source.stage)) {
             faults
-                .error("list-in-loop", span, format!("`{}` reads several stages, one of which is in a loop", stage.id.value))
+                .error(
+                    "list-in-loop",
+                    span,
+                    format!("`{}` reads several stages, one of which is in a loop", stage.id.value),
+                )
                 .help("the loop would have to end before the next is read; use one stage for each");
             continue;
         }

@@ -50,9 +50,7 @@ impl Context {
                 Ok(Ok((key, answer)))
             }
             Err(AskError::Failed(failure)) => self.failed(caller, item, &key, &failure).map(Err),
-            Err(AskError::Fatal(fatal)) => {
-                Err(RunError::Fatal { stage: caller.stage.to_string(), fatal })
-            }
+            Err(AskError::Fatal(fatal)) => Err(RunError::Fatal { stage: caller.stage.to_string(), fatal }),
         }
     }
 

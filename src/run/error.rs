@@ -17,7 +17,9 @@ pub enum RunError {
         fatal: Fatal,
     },
     /// More items failed than `max_failures` allows.
-    #[error("{failed} of {finished} items failed, more than `max_failures: {allowed}` allows; the last was {last}")]
+    #[error(
+        "{failed} of {finished} items failed, more than `max_failures: {allowed}` allows; the last was {last}"
+    )]
     TooManyFailures {
         /// Failed items.
         failed: u64,

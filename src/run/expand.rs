@@ -11,10 +11,10 @@ use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::outlets::Outlets;
 use super::rows::{self, Ending};
-use crate::engine::{EdgeId, Frontier, Parcel, Receiver, Sender, run_stage};
+use crate::engine::{EdgeId, Frontier, Parcel, Sender, Work};
 use crate::event::Event;
 use crate::plan::expr::{FieldSet, Json};
-use crate::plan::{Document, ExpandPlan, Hands, Item};
+use crate::plan::{Document, ExpandPlan, Item};
 use crate::project::{ExpandRule, Found, prune};
 use crate::spec::Port;
 use crate::tmdb::{Answer, Caller, pages_of};
@@ -36,14 +36,13 @@ pub(super) struct Expander {
     pub plan: ExpandPlan,
     pub rule: Arc<ExpandRule>,
     pub caller: Caller,
-    pub hands: Hands,
     pub items: Vec<ItemOutlet>,
     pub outlets: Outlets,
     pub context: Arc<Context>,
 }
 
 /// What became of one document.
-struct Expanded {
+pub(super) struct Expanded {
     document: Parcel<Document>,
     found: Vec<Document>,
     /// For each outlet with a feed: its index and the items.
@@ -51,23 +50,12 @@ struct Expanded {
     ended: Option<Ending>,
 }
 
-impl Expander {
-    /// Runs the stage until its input ends.
-    pub(super) async fn run(self, documents: Receiver<Parcel<Document>>) -> Result<(), RunError> {
-        let hands = self.hands;
-        let this = Arc::new(self);
-        let work = |parcel| {
-            let this = Arc::clone(&this);
-            async move { this.one(parcel).await }
-        };
-        let deliver = |expanded: Expanded| {
-            let this = &this;
-            async move { this.deliver(expanded).await }
-        };
-        run_stage(hands, documents, work, deliver).await
-    }
+impl Work for Expander {
+    type In = Parcel<Document>;
+    type Out = Expanded;
+    type Error = RunError;
 
-    async fn one(&self, parcel: Parcel<Document>) -> Result<Expanded, RunError> {
+    async fn work(self: Arc<Self>, parcel: Parcel<Document>) -> Result<Expanded, RunError> {
         let mut expanded = Expanded { document: parcel, found: Vec::new(), fed: Vec::new(), ended: None };
         let item = &expanded.document.value.item;
         if self.plan.max_depth.is_some_and(|max| item.depth >= max) || !self.is_wanted() {
@@ -86,11 +74,8 @@ impl Expander {
         if answers.is_empty() {
             return Ok(expanded);
         }
-        let (rule, scope, document) = (
-            Arc::clone(&self.rule),
-            Arc::clone(&self.context.scope),
-            expanded.document.value.clone(),
-        );
+        let (rule, scope, document) =
+            (Arc::clone(&self.rule), Arc::clone(&self.context.scope), expanded.document.value.clone());
         let found = on_thread(move || rule.found(&scope, &document, &answers)).await;
         self.context.expressions_failed(&self.caller.stage, u64::from(found.errors));
         let count = found.items.len();
@@ -103,6 +88,25 @@ impl Expander {
         Ok(expanded)
     }
 
+    async fn deliver(&self, expanded: Expanded) -> Result<(), RunError> {
+        if let Some(ending) = expanded.ended {
+            self.outlets.send(ending.port, Parcel::loose(ending.row)).await?;
+        }
+        for row in expanded.found {
+            self.outlets.send(Port::Found, Parcel::loose(row)).await?;
+        }
+        for (index, items) in expanded.fed {
+            let feed = self.items[index].feed.as_ref().expect("only outlets with a feed are fed");
+            for item in items {
+                feed.send(item).await?;
+            }
+        }
+        self.outlets.send(Port::Main, expanded.document).await?;
+        Ok(())
+    }
+}
+
+impl Expander {
     /// Whether anybody takes what would be found. A full `max_items` ends the asking, unless a table shows what
     /// came of it: its rows must not depend on timing.
     fn is_wanted(&self) -> bool {
@@ -151,23 +155,6 @@ impl Expander {
                 (None, None) => unreachable!("documents that reach an expand of their loop carry a token"),
             }
         }
-    }
-
-    async fn deliver(&self, expanded: Expanded) -> Result<(), RunError> {
-        if let Some(ending) = expanded.ended {
-            self.outlets.send(ending.port, Parcel::loose(ending.row)).await?;
-        }
-        for row in expanded.found {
-            self.outlets.send(Port::Found, Parcel::loose(row)).await?;
-        }
-        for (index, items) in expanded.fed {
-            let feed = self.items[index].feed.as_ref().expect("only outlets with a feed are fed");
-            for item in items {
-                feed.send(item).await?;
-            }
-        }
-        self.outlets.send(Port::Main, expanded.document).await?;
-        Ok(())
     }
 }
 

@@ -6,57 +6,46 @@ use super::context::Context;
 use super::error::RunError;
 use super::outlets::Outlets;
 use super::rows::{self, Ending};
-use crate::engine::{Parcel, Receiver, run_stage};
-use crate::plan::{Document, FetchPlan, Hands, Item};
+use crate::engine::{Parcel, Work};
+use crate::plan::{Document, FetchPlan, Item};
 use crate::spec::Port;
 use crate::tmdb::{Answer, Caller};
 
 /// What became of one item.
-enum Fetched {
+pub(super) enum Fetched {
     Document(Parcel<Document>),
     Ended(Ending),
 }
 
-/// Runs a fetch stage until its frontier has no more items for it.
-pub(super) async fn fetch(
-    plan: FetchPlan,
-    caller: Caller,
-    hands: Hands,
-    items: Receiver<Parcel<Item>>,
-    outlets: Outlets,
-    context: Arc<Context>,
-) -> Result<(), RunError> {
-    let (plan, caller) = (Arc::new(plan), Arc::new(caller));
-    let work = |parcel: Parcel<Item>| {
-        let (plan, caller, context) = (Arc::clone(&plan), Arc::clone(&caller), Arc::clone(&context));
-        async move { one(&plan, &caller, parcel, &context).await }
-    };
-    let deliver = |fetched| {
-        let outlets = &outlets;
-        async move {
-            match fetched {
-                Fetched::Document(parcel) => outlets.send(Port::Main, parcel).await?,
-                Fetched::Ended(ending) => outlets.send(ending.port, Parcel::loose(ending.row)).await?,
-            }
-            Ok(())
-        }
-    };
-    run_stage(hands, items, work, deliver).await
+/// Everything a fetch stage needs.
+pub(super) struct Fetcher {
+    pub plan: FetchPlan,
+    pub caller: Caller,
+    pub outlets: Outlets,
+    pub context: Arc<Context>,
 }
 
-async fn one(
-    plan: &FetchPlan,
-    caller: &Caller,
-    parcel: Parcel<Item>,
-    context: &Context,
-) -> Result<Fetched, RunError> {
-    let item = &parcel.value;
-    match context.ask(caller, &plan.request, item, 1).await? {
-        Ok((_, Answer::Document { body, fetched_at })) => {
-            let document = Document { item: item.clone(), body, fetched_at };
-            Ok(Fetched::Document(Parcel { value: document, token: parcel.token }))
+impl Work for Fetcher {
+    type In = Parcel<Item>;
+    type Out = Fetched;
+    type Error = RunError;
+
+    async fn work(self: Arc<Self>, parcel: Parcel<Item>) -> Result<Fetched, RunError> {
+        let Parcel { value: item, token } = parcel;
+        match self.context.ask(&self.caller, &self.plan.request, &item, 1).await? {
+            Ok((_, Answer::Document { body, fetched_at })) => {
+                Ok(Fetched::Document(Parcel { value: Document { item, body, fetched_at }, token }))
+            }
+            Ok((key, Answer::Missing)) => Ok(Fetched::Ended(rows::missing(&self.caller.stage, &item, &key))),
+            Err(ending) => Ok(Fetched::Ended(ending)),
         }
-        Ok((key, Answer::Missing)) => Ok(Fetched::Ended(rows::missing(&caller.stage, item, &key))),
-        Err(ending) => Ok(Fetched::Ended(ending)),
+    }
+
+    async fn deliver(&self, fetched: Fetched) -> Result<(), RunError> {
+        match fetched {
+            Fetched::Document(parcel) => self.outlets.send(Port::Main, parcel).await?,
+            Fetched::Ended(ending) => self.outlets.send(ending.port, Parcel::loose(ending.row)).await?,
+        }
+        Ok(())
     }
 }

@@ -5,38 +5,36 @@ use std::sync::Arc;
 use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::outlets::Outlets;
-use crate::engine::{Parcel, Receiver, run_stage};
+use crate::engine::{Parcel, Work};
 use crate::plan::expr::{Input, Scope};
-use crate::plan::{Document, FilterPlan, Hands};
+use crate::plan::{Document, FilterPlan};
 use crate::spec::{Port, StageId};
 
-/// Runs a filter stage until its input ends.
-pub(super) async fn filter(
-    stage: StageId,
-    plan: FilterPlan,
-    hands: Hands,
-    documents: Receiver<Parcel<Document>>,
-    outlets: Outlets,
-    context: Arc<Context>,
-) -> Result<(), RunError> {
-    let work = |parcel: Parcel<Document>| {
-        let (stage, where_, context) = (stage.clone(), plan.where_.clone(), Arc::clone(&context));
-        async move {
-            let (scope, document) = (Arc::clone(&context.scope), parcel.value.clone());
-            let truth =
-                on_thread(move || Scope::new(&scope, &document).holds(&where_, Input::Document)).await;
-            context.expressions_failed(&stage, u64::from(truth.error));
-            Ok(truth.holds.then_some(parcel))
+/// Everything a filter stage needs.
+pub(super) struct Sieve {
+    pub stage: StageId,
+    pub plan: FilterPlan,
+    pub outlets: Outlets,
+    pub context: Arc<Context>,
+}
+
+impl Work for Sieve {
+    type In = Parcel<Document>;
+    type Out = Option<Parcel<Document>>;
+    type Error = RunError;
+
+    async fn work(self: Arc<Self>, parcel: Parcel<Document>) -> Result<Self::Out, RunError> {
+        let (scope, where_) = (Arc::clone(&self.context.scope), self.plan.where_.clone());
+        let document = parcel.value.clone();
+        let truth = on_thread(move || Scope::new(&scope, &document).holds(&where_, Input::Document)).await;
+        self.context.expressions_failed(&self.stage, u64::from(truth.error));
+        Ok(truth.holds.then_some(parcel))
+    }
+
+    async fn deliver(&self, passed: Self::Out) -> Result<(), RunError> {
+        if let Some(parcel) = passed {
+            self.outlets.send(Port::Main, parcel).await?;
         }
-    };
-    let deliver = |passed: Option<Parcel<Document>>| {
-        let outlets = &outlets;
-        async move {
-            match passed {
-                Some(parcel) => Ok(outlets.send(Port::Main, parcel).await?),
-                None => Ok(()),
-            }
-        }
-    };
-    run_stage(hands, documents, work, deliver).await
+        Ok(())
+    }
 }

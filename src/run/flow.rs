@@ -5,20 +5,21 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use super::error::RunError;
 use super::expand::{Expander, ItemOutlet};
-use super::fetch::fetch;
-use super::filter::filter;
+use super::fetch::Fetcher;
+use super::filter::Sieve;
 use super::outlets::Outlets;
 use super::seed::{SeedReader, Seeder};
 use super::table::{TableSink, table};
 use super::tally::Tally;
 use crate::engine::{
-    Crew, EdgeId, Ended, Feed, Frontier, FrontierPlan, Pace, Parcel, Receiver, Sender, Slot, edge,
+    Crew, EdgeId, Ended, Feed, Frontier, FrontierPlan, Pace, Parcel, Receiver, Slot, edge, run_stage,
 };
 use crate::event::{Event, Listener};
 use crate::plan::expr::{FieldSet, RunScope};
@@ -81,13 +82,15 @@ pub async fn flow<S: TableSink>(
         match &stage.kind {
             StageKind::Seed(seed) => {
                 let readers = wires.seed_readers.remove(&index).unwrap_or_default();
-                let seeder = Seeder { plan: seed.clone(), caller: caller(stage), hands, readers, outlets, context };
+                let left = AtomicU64::new(context.limit.unwrap_or(u64::MAX));
+                let (plan, caller) = (seed.clone(), caller(stage));
+                let seeder = Seeder { plan, caller, hands, readers, outlets, context, left };
                 crew.spawn(name, async move { done(seeder.run().await) });
             }
             StageKind::Fetch(plan) => {
                 let items = wires.items.remove(&index).expect("every fetch has a frontier");
-                let task = fetch(plan.clone(), caller(stage), hands, items, outlets, context);
-                crew.spawn(name, async move { done(task.await) });
+                let fetcher = Fetcher { plan: plan.clone(), caller: caller(stage), outlets, context };
+                crew.spawn(name, async move { done(run_stage(hands, items, Arc::new(fetcher)).await) });
             }
             StageKind::Expand(expand) => {
                 let rule = ExpandRule {
@@ -100,18 +103,17 @@ pub async fn flow<S: TableSink>(
                     plan: expand.clone(),
                     rule: Arc::new(rule),
                     caller: caller(stage),
-                    hands,
                     items: wires.item_outlets.remove(&index).unwrap_or_default(),
                     outlets,
                     context,
                 };
                 let documents = merged(&mut crew, &stage.id.to_string(), documents, stage.buffer);
-                crew.spawn(name, async move { done(expander.run(documents).await) });
+                crew.spawn(name, async move { done(run_stage(hands, documents, Arc::new(expander)).await) });
             }
             StageKind::Filter(plan) => {
                 let documents = merged(&mut crew, &stage.id.to_string(), documents, stage.buffer);
-                let task = filter(stage.id.clone(), plan.clone(), hands, documents, outlets, context);
-                crew.spawn(name, async move { done(task.await) });
+                let sieve = Sieve { stage: stage.id.clone(), plan: plan.clone(), outlets, context };
+                crew.spawn(name, async move { done(run_stage(hands, documents, Arc::new(sieve)).await) });
             }
             StageKind::Project(plan) => {
                 let sink = sinks.next().expect("there is a sink for each table");
@@ -230,7 +232,11 @@ impl<'a> Wires<'a> {
                 let stage = &self.plan.stages[member];
                 for source in stage.inputs.iter().filter(|source| source.port == Port::Main) {
                     let (sender, items) = edge(SEED_BUFFER);
-                    feeds.push((member, turn(stage, *source), Feed { slot: slot(member), edge: None, items, eager: false }));
+                    feeds.push((
+                        member,
+                        turn(stage, *source),
+                        Feed { slot: slot(member), edge: None, items, eager: false },
+                    ));
                     let reader = SeedReader { keeps: self.keeps(member), feed: sender };
                     self.seed_readers.entry(source.stage).or_default().push(reader);
                 }
@@ -275,4 +281,3 @@ impl<'a> Wires<'a> {
 fn turn(stage: &StagePlan, source: Source) -> usize {
     stage.inputs.iter().position(|input| *input == source).unwrap_or(stage.inputs.len())
 }
-

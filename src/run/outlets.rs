@@ -1,5 +1,7 @@
 //! Where a stage's results go: every reader of each of its ports gets each result.
 
+use std::collections::BTreeMap;
+
 use crate::engine::{Closed, Parcel, Sender};
 use crate::plan::Document;
 use crate::spec::Port;
@@ -7,12 +9,11 @@ use crate::spec::Port;
 /// The readers of one stage's ports.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outlets {
-    readers: Vec<Reader>,
+    readers: BTreeMap<Port, Vec<Reader>>,
 }
 
 #[derive(Clone, Debug)]
 struct Reader {
-    port: Port,
     /// Whether a loop's expand is among those that read on from here.
     tokens: bool,
     edge: Sender<Parcel<Document>>,
@@ -20,12 +21,12 @@ struct Reader {
 
 impl Outlets {
     pub(super) fn add(&mut self, port: Port, tokens: bool, edge: Sender<Parcel<Document>>) {
-        self.readers.push(Reader { port, tokens, edge });
+        self.readers.entry(port).or_default().push(Reader { tokens, edge });
     }
 
     /// Whether anybody reads `port`.
     pub(super) fn is_read(&self, port: Port) -> bool {
-        self.readers.iter().any(|reader| reader.port == port)
+        self.readers.contains_key(&port)
     }
 
     /// Hands `parcel` to every reader of `port`, waiting for each.
@@ -33,16 +34,21 @@ impl Outlets {
     /// A reader that no loop's expand stands behind gets no token: a table that waits must not keep the crawl from
     /// going on.
     pub(super) async fn send(&self, port: Port, parcel: Parcel<Document>) -> Result<(), Closed> {
-        let mut readers = self.readers.iter().filter(|reader| reader.port == port).peekable();
-        let Parcel { value, mut token } = parcel;
-        while let Some(reader) = readers.next() {
-            if readers.peek().is_none() {
-                let token = token.take().filter(|_| reader.tokens);
-                return reader.edge.send(Parcel { value, token }).await;
-            }
-            let token = token.clone().filter(|_| reader.tokens);
-            reader.edge.send(Parcel { value: value.clone(), token }).await?;
+        let Some((last, others)) = self.readers.get(&port).and_then(|readers| readers.split_last()) else {
+            return Ok(());
+        };
+        for reader in others {
+            reader.send(parcel.clone()).await?;
         }
-        Ok(())
+        last.send(parcel).await
+    }
+}
+
+impl Reader {
+    async fn send(&self, mut parcel: Parcel<Document>) -> Result<(), Closed> {
+        if !self.tokens {
+            parcel.token = None;
+        }
+        self.edge.send(parcel).await
     }
 }

@@ -1,6 +1,7 @@
 //! A seed at work: items from nothing, in order, each kept only as far as its readers need it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
@@ -8,9 +9,9 @@ use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::outlets::Outlets;
 use super::rows::{self, Ending};
-use crate::engine::{Closed, Parcel, Sender, edge, run_stage};
-use crate::plan::expr::{Expr, FieldSet, Input, Json, Scope};
-use crate::plan::{Hands, Item, RequestTemplate, SeedItems, SeedPlan};
+use crate::engine::{Closed, Parcel, Sender, Work, edge, run_stage};
+use crate::plan::expr::{FieldSet, Input, Json, Scope};
+use crate::plan::{Hands, Item, SeedItems, SeedPlan};
 use crate::project::prune;
 use crate::tmdb::{Answer, Caller, pages_of};
 
@@ -30,17 +31,23 @@ pub(super) struct Seeder {
     pub readers: Vec<SeedReader>,
     pub outlets: Outlets,
     pub context: Arc<Context>,
+    /// Items that `--limit` still allows.
+    pub left: AtomicU64,
 }
 
-/// How many items a seed has handed out, against `--limit`.
-struct Handed {
-    left: u64,
+/// One page of a seed's list.
+pub(super) struct Page {
+    items: Vec<Value>,
+    ended: Option<Ending>,
+    /// How many pages there are to read, by this one.
+    pages: u32,
 }
 
 /// Why a seed stops before its source ends.
-enum Stop {
+pub(super) enum Stop {
     /// `--limit` is reached.
     Enough,
+    /// The run ends.
     Error(RunError),
 }
 
@@ -59,167 +66,117 @@ impl From<RunError> for Stop {
 impl Seeder {
     /// Hands out every item.
     pub(super) async fn run(self) -> Result<(), RunError> {
-        let mut handed = Handed { left: self.context.limit.unwrap_or(u64::MAX) };
-        let result = match &self.plan.source {
-            SeedItems::Listed(items) => self.listed(Arc::clone(items), &mut handed).await,
-            SeedItems::Range { first, last } => self.range(*first, *last, &mut handed).await,
-            SeedItems::Pages { request, pages, items } => {
-                self.pages(request, *pages, items, &mut handed).await
-            }
-        };
-        match result {
+        match Arc::new(self).hand_out_all().await {
             Ok(()) | Err(Stop::Enough) => Ok(()),
             Err(Stop::Error(error)) => Err(error),
         }
     }
 
-    async fn listed(&self, items: Arc<Vec<Value>>, handed: &mut Handed) -> Result<(), Stop> {
-        for item in items.iter() {
-            self.offer(item.clone(), handed).await?;
+    async fn hand_out_all(self: Arc<Self>) -> Result<(), Stop> {
+        match &self.plan.source {
+            SeedItems::Listed(items) => {
+                for item in items.iter() {
+                    self.offer(item.clone()).await?;
+                }
+                Ok(())
+            }
+            SeedItems::Range { first, last } => {
+                for id in *first..=*last {
+                    self.offer(json!({ "id": id })).await?;
+                }
+                Ok(())
+            }
+            SeedItems::Pages { .. } => self.hand_out_pages().await,
         }
-        Ok(())
-    }
-
-    async fn range(&self, first: i64, last: i64, handed: &mut Handed) -> Result<(), Stop> {
-        for id in first..=last {
-            self.offer(json!({ "id": id }), handed).await?;
-        }
-        Ok(())
     }
 
     /// Reads the first page, then as many more as it says there are, several at once and in order.
-    async fn pages(
-        &self,
-        request: &RequestTemplate,
-        wanted: u32,
-        items: &Expr,
-        handed: &mut Handed,
-    ) -> Result<(), Stop> {
-        let first = self.page(request, items, 1, wanted).await?;
+    async fn hand_out_pages(self: Arc<Self>) -> Result<(), Stop> {
+        let first = Arc::clone(&self).work(1).await?;
         let pages = first.pages;
-        self.hand_out(first, handed).await?;
+        self.deliver(first).await?;
         let (numbers, queue) = edge(1);
-        let number = async move {
+        let count = async move {
             for page in 2..=pages {
+                // Closed: the reading has stopped, and says why.
                 if numbers.send(page).await.is_err() {
                     return;
                 }
             }
         };
-        // The reading half borrows this seed, so it runs here and its requests do not run as tasks of their
-        // own: the stage's window bounds them all the same.
-        let handed = tokio::sync::Mutex::new(handed);
-        let this = Arc::new(PageReader::new(self, request, items, wanted));
-        let read = run_stage(
-            self.hands,
-            queue,
-            |page| {
-                let this = Arc::clone(&this);
-                async move { this.read(page).await.map_err(Stop::Error) }
-            },
-            |page| {
-                let handed = &handed;
-                async move { self.hand_out(page, &mut *handed.lock().await).await }
-            },
-        );
-        let ((), result) = tokio::join!(number, read);
-        result
-    }
-
-    async fn page(&self, request: &RequestTemplate, items: &Expr, page: u32, wanted: u32) -> Result<Page, RunError> {
-        PageReader::new(self, request, items, wanted).read(page).await
-    }
-
-    async fn hand_out(&self, page: Page, handed: &mut Handed) -> Result<(), Stop> {
-        if let Some(ending) = page.ended {
-            self.outlets.send(ending.port, Parcel::loose(ending.row)).await?;
-        }
-        for item in page.items {
-            self.offer(item, handed).await?;
-        }
-        Ok(())
+        let hands = self.hands;
+        let ((), read) = tokio::join!(count, run_stage(hands, queue, self));
+        read
     }
 
     /// Hands an item to every reader, if `where` holds for it.
-    async fn offer(&self, item: Value, handed: &mut Handed) -> Result<(), Stop> {
-        if handed.left == 0 {
+    async fn offer(&self, item: Value) -> Result<(), Stop> {
+        if self.left.load(Ordering::Relaxed) == 0 {
             return Err(Stop::Enough);
         }
-        let body = match &self.plan.where_ {
-            None => serde_json::to_vec(&item).expect("a JSON value can be written"),
-            Some(where_) => {
-                let (scope, where_) = (Arc::clone(&self.context.scope), where_.clone());
-                let (truth, body) = on_thread(move || {
-                    let json = Json::from_value(&item);
-                    let truth = Scope::without_document(&scope).holds(&where_, Input::Json(&json));
-                    (truth, json.to_bytes().to_vec())
-                })
-                .await;
-                self.context.expressions_failed(&self.caller.stage, u64::from(truth.error));
-                if !truth.holds {
-                    return Ok(());
-                }
-                body
-            }
-        };
-        handed.left -= 1;
+        let Some(body) = self.wanted(item).await else { return Ok(()) };
+        self.left.fetch_sub(1, Ordering::Relaxed);
         for reader in &self.readers {
             reader.feed.send(Item::seed(prune(&body, &reader.keeps))).await?;
         }
         Ok(())
     }
-}
 
-/// One page of a seed's list.
-struct Page {
-    items: Vec<Value>,
-    ended: Option<Ending>,
-    /// How many pages there are to read, by this one.
-    pages: u32,
-}
-
-/// Reads pages; owns what its tasks need.
-struct PageReader {
-    context: Arc<Context>,
-    caller: Caller,
-    request: RequestTemplate,
-    items: Expr,
-    wanted: u32,
-}
-
-impl PageReader {
-    fn new(seeder: &Seeder, request: &RequestTemplate, items: &Expr, wanted: u32) -> Self {
-        let caller = Caller {
-            stage: seeder.caller.stage.clone(),
-            pace: seeder.caller.pace.clone(),
-            timeout: seeder.caller.timeout,
+    /// The item as JSON, if `where` holds for it.
+    async fn wanted(&self, item: Value) -> Option<Vec<u8>> {
+        let Some(where_) = self.plan.where_.clone() else {
+            return Some(serde_json::to_vec(&item).expect("a JSON value can be written"));
         };
-        let context = Arc::clone(&seeder.context);
-        Self { context, caller, request: request.clone(), items: items.clone(), wanted }
+        let scope = Arc::clone(&self.context.scope);
+        let (truth, body) = on_thread(move || {
+            let json = Json::from_value(&item);
+            let truth = Scope::without_document(&scope).holds(&where_, Input::Json(&json));
+            (truth, json.to_bytes().to_vec())
+        })
+        .await;
+        self.context.expressions_failed(&self.caller.stage, u64::from(truth.error));
+        truth.holds.then_some(body)
+    }
+}
+
+/// The pages of a list: numbers in, items out.
+impl Work for Seeder {
+    type In = u32;
+    type Out = Page;
+    type Error = Stop;
+
+    async fn work(self: Arc<Self>, page: u32) -> Result<Page, Stop> {
+        let SeedItems::Pages { request, pages: wanted, items } = &self.plan.source else {
+            unreachable!("only a list has pages")
+        };
+        let item = Item::seed(json!({ "page": page }));
+        let none = |ending| Page { items: Vec::new(), ended: Some(ending), pages: 1 };
+        let body = match self.context.ask(&self.caller, request, &item, page).await? {
+            Ok((_, Answer::Document { body, .. })) => body,
+            Ok((key, Answer::Missing)) => return Ok(none(rows::missing(&self.caller.stage, &item, &key))),
+            Err(ending) => return Ok(none(ending)),
+        };
+        let pages = pages_of(&body, *wanted);
+        let (scope, items) = (Arc::clone(&self.context.scope), items.clone());
+        let (items, error) = on_thread(move || {
+            let Ok(json) = Json::parse(&body) else { return (Vec::new(), true) };
+            let items = Scope::without_document(&scope).items(&items, Input::Json(&json));
+            let values = items.values.iter().map(|item| object(item.to_value())).collect();
+            (values, items.error.is_some())
+        })
+        .await;
+        self.context.expressions_failed(&self.caller.stage, u64::from(error));
+        Ok(Page { items, ended: None, pages })
     }
 
-    async fn read(&self, page: u32) -> Result<Page, RunError> {
-        let item = Item::seed(json!({ "page": page }));
-        match self.context.ask(&self.caller, &self.request, &item, page).await? {
-            Ok((_, Answer::Document { body, .. })) => {
-                let pages = pages_of(&body, self.wanted);
-                let (scope, items) = (Arc::clone(&self.context.scope), self.items.clone());
-                let (items, error) = on_thread(move || {
-                    let Ok(json) = Json::parse(&body) else { return (Vec::new(), true) };
-                    let items = Scope::without_document(&scope).items(&items, Input::Json(&json));
-                    let values = items.values.iter().map(|item| object(item.to_value())).collect();
-                    (values, items.error.is_some())
-                })
-                .await;
-                self.context.expressions_failed(&self.caller.stage, u64::from(error));
-                Ok(Page { items, ended: None, pages })
-            }
-            Ok((key, Answer::Missing)) => {
-                let ended = Some(rows::missing(&self.caller.stage, &item, &key));
-                Ok(Page { items: Vec::new(), ended, pages: 1 })
-            }
-            Err(ending) => Ok(Page { items: Vec::new(), ended: Some(ending), pages: 1 }),
+    async fn deliver(&self, page: Page) -> Result<(), Stop> {
+        if let Some(ending) = page.ended {
+            self.outlets.send(ending.port, Parcel::loose(ending.row)).await?;
         }
+        for item in page.items {
+            self.offer(item).await?;
+        }
+        Ok(())
     }
 }
 
@@ -227,4 +184,3 @@ impl PageReader {
 fn object(value: Value) -> Value {
     if value.is_object() { value } else { json!({ "id": value }) }
 }
-

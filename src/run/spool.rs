@@ -50,8 +50,7 @@ impl Spool {
         let buffered = writer.into_inner().map_err(|error| self.error(error))?;
         let mut file = buffered.into_inner().map_err(|error| self.error(error))?;
         file.seek(SeekFrom::Start(0)).map_err(|error| self.error(error))?;
-        let batches =
-            StreamReader::try_new(BufReader::new(file), None).map_err(|error| self.error(error))?;
+        let batches = StreamReader::try_new(BufReader::new(file), None).map_err(|error| self.error(error))?;
         for batch in batches {
             take(batch.map_err(|error| self.error(error))?)?;
         }

@@ -77,7 +77,8 @@ pub(super) async fn table<S: TableSink>(
         futures::future::try_join(first, futures::future::try_join_all(later)).await?;
         for spool in spools {
             let batches = batches.clone();
-            on_thread(move || spool.replay(|batch| Ok(batches.send_blocking(ToWriter::Batch(batch))?))).await?;
+            on_thread(move || spool.replay(|batch| Ok(batches.send_blocking(ToWriter::Batch(batch))?)))
+                .await?;
         }
         batches.send(ToWriter::End).await?;
         drop(batches);
@@ -131,7 +132,7 @@ async fn decode(
     }
     context.listener.hear(&Event::TableCounted {
         table: plan.stage.clone(),
-        dropped_rows: counts.dropped_rows,
+        dropped_rows: counts.dropped,
         columns: plan
             .columns
             .iter()
@@ -144,7 +145,12 @@ async fn decode(
     Ok(())
 }
 
-async fn hand_on(plan: &TablePlan, batch: RecordBatch, to: &Destination, context: &Context) -> Result<(), RunError> {
+async fn hand_on(
+    plan: &TablePlan,
+    batch: RecordBatch,
+    to: &Destination,
+    context: &Context,
+) -> Result<(), RunError> {
     let rows = batch.num_rows();
     match to {
         Destination::Writer(batches) => batches.send(ToWriter::Batch(batch)).await?,

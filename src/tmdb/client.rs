@@ -45,7 +45,7 @@ pub struct Caller {
     /// The stage.
     pub stage: StageId,
     /// Its own cap on the rate.
-    pub pace: Option<Pace>,
+    pub pace: Option<Arc<Pace>>,
     /// The time of one attempt.
     pub timeout: Duration,
 }
@@ -120,7 +120,7 @@ impl Client {
         let mut attempts = 0;
         let mut refusals = 0;
         loop {
-            let passage = self.budget.enter(caller.pace.as_ref()).await;
+            let passage = self.budget.enter(caller.pace.as_deref()).await;
             if first_sent.is_some() {
                 gated += passage.gated;
             }
