@@ -76,7 +76,7 @@ pub struct Faults {
     dropped: usize,
     secrets: Vec<Span>,
     /// Takes the labels and hints of a fault that is not kept.
-    spill: Fault,
+    spill: Box<Fault>,
 }
 
 impl Faults {
@@ -156,12 +156,12 @@ impl Faults {
             .iter()
             .any(|kept| kept.code == fault.code && kept.title == fault.title && start(kept) == start(&fault));
         if known {
-            self.spill = fault;
+            *self.spill = fault;
             return &mut self.spill;
         }
         if self.is_full() {
             self.dropped += 1;
-            self.spill = fault;
+            *self.spill = fault;
             return &mut self.spill;
         }
         let at = self.list.partition_point(|kept| start(kept) <= start(&fault));

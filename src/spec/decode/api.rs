@@ -16,7 +16,7 @@ const CONNECTIONS_MAX: u32 = 256;
 /// Most sends of one request.
 const ATTEMPTS_MAX: u32 = 20;
 /// Longest time that one request is tried for.
-const MAX_ELAPSED_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_ELAPSED_MAX: Duration = Duration::from_hours(24);
 
 static API: Keys = Keys {
     later: &["keep", "resume_within"],
@@ -76,7 +76,7 @@ fn default_api() -> Api {
         rate: Some(Rate { limit: 40.0, per: Duration::from_secs(1), burst: None }),
         connections: CONNECTIONS,
         timeout: Duration::from_secs(10),
-        retry: Retry { attempts: ATTEMPTS, max_elapsed: Duration::from_secs(120) },
+        retry: Retry { attempts: ATTEMPTS, max_elapsed: Duration::from_mins(2) },
     }
 }
 

@@ -51,16 +51,13 @@ pub(super) fn override_with(
             };
             continue;
         };
-        match typed_like(default, text) {
-            Some(value) => {
-                params.insert(name.clone(), value);
-            }
-            None => {
-                let takes = kind(default);
-                faults
-                    .error_without_place("wrong-param-type", format!("--set {}: takes {takes}", clip(name)))
-                    .help(format!("its default is {takes}, and so must be what replaces it"));
-            }
+        if let Some(value) = typed_like(default, text) {
+            params.insert(name.clone(), value);
+        } else {
+            let takes = kind(default);
+            faults
+                .error_without_place("wrong-param-type", format!("--set {}: takes {takes}", clip(name)))
+                .help(format!("its default is {takes}, and so must be what replaces it"));
         }
     }
 }
@@ -72,7 +69,7 @@ fn typed_like(default: &Value, text: &str) -> Option<Value> {
         let scalar = yaml::parse_scalar(text).filter(|scalar| scalar.style == Style::Quoted);
         return Some(Value::String(scalar.map_or_else(|| text.to_owned(), |scalar| scalar.text)));
     }
-    let scalar = yaml::parse_scalar(text).or_else(|| None)?;
+    let scalar = yaml::parse_scalar(text)?;
     match (default, scalar.core) {
         (Value::Number(number), Core::Int(value)) if number.is_f64() => {
             json::of_scalar(&scalar).filter(|_| value.unsigned_abs() < 1 << 53).map(as_float)
