@@ -4,6 +4,8 @@
 //! belong here: how a fault is drawn (`render`). Invariant: faults stand in the order of their places,
 //! each once, at most [`FAULTS_MAX`] of them.
 
+use std::fmt;
+
 use super::credential;
 use super::model::Span;
 
@@ -169,6 +171,15 @@ impl Faults {
         &mut self.list[at]
     }
 }
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.errors == 1 { "" } else { "s" };
+        write!(f, "the pipeline file has {} error{plural}", self.errors)
+    }
+}
+
+impl std::error::Error for Faults {}
 
 fn is_error(fault: &Fault) -> bool {
     fault.severity == Severity::Error

@@ -239,10 +239,12 @@ fn port(node: &Node, names: &Names<'_>, faults: &mut Faults) -> Option<Located<P
 
 fn known_stage(text: &Located<String>, name: &str, names: &Names<'_>, faults: &mut Faults) -> bool {
     let known = names.0.contains(&name);
+    let full = faults.is_full();
     if !known {
         let fault = faults.error("unknown-stage", text.span, format!("there is no stage `{}`", clip(name)));
-        if let Some(name) = nearest(name, names.0.iter().copied()) {
-            fault.did_you_mean(Some(name));
+        // Of a fault that is not kept nobody reads the hint, and a hostile list has a hundred thousand.
+        if !full {
+            fault.did_you_mean(nearest(name, names.0.iter().copied()));
         }
     }
     known
