@@ -355,12 +355,26 @@ proptest! {
     }
 
     #[test]
-    fn no_cut_or_changed_byte_of_a_pipeline_makes_it_panic(at in 0..4000usize, with in ".{0,3}", cut in 0..40usize) {
+    fn a_credential_at_any_place_is_a_fault_and_is_not_shown(
+        at in 0..6000usize,
+        before in prop::sample::select(vec![" ", "\"", "'", ": ", "=", "\n", "# ", ", ", "[", "{", "Bearer ", "\n  "]),
+        after in prop::sample::select(vec!["", " ", "\"", "'", ": ", "\n", ",", "]", "}", ": {kind: seed}\n"]),
+    ) {
         let mut text = include_str!("../../pipelines/marvel.yaml").to_owned();
-        let mut start = at.min(text.len());
-        while !text.is_char_boundary(start) { start -= 1; }
-        let mut end = (start + cut).min(text.len());
-        while !text.is_char_boundary(end) { end -= 1; }
+        let at = text.floor_char_boundary(at);
+        text.insert_str(at, &format!("{before}eyJhbGciOiJIUzI1NiJ9.S3cretS3cretS3cret{after}"));
+        let source = Source::new("p.yaml", text);
+        let faults = parse(&source, &[], &no_variables).expect_err("a credential");
+        prop_assert!(faults.iter().any(|fault| fault.code == "credential-in-file"));
+        let shown = faults.render(&source) + &faults.render_styled(&source);
+        prop_assert!(!shown.to_lowercase().contains("s3cret"), "{}", shown);
+    }
+
+    #[test]
+    fn no_cut_or_changed_byte_of_a_pipeline_makes_it_panic(at in 0..6000usize, with in ".{0,3}", cut in 0..40usize) {
+        let mut text = include_str!("../../pipelines/marvel.yaml").to_owned();
+        let start = text.floor_char_boundary(at);
+        let end = text.floor_char_boundary(start + cut).max(start);
         text.replace_range(start..end, &with);
         let source = Source::new("p.yaml", text);
         if let Err(faults) = parse(&source, &[], &no_variables) {

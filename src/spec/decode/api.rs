@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::super::credential;
 use super::super::fault::Faults;
 use super::super::model::{Api, Located, MaxFailures, Rate, Retry, Span};
 use super::super::scalar::Core;
@@ -21,8 +22,8 @@ const MAX_ELAPSED_MAX: Duration = Duration::from_hours(24);
 static API: Keys = Keys {
     later: &["keep", "resume_within"],
     elsewhere: &[
-        ("token", "the credential is never in the file: set TMDB_TOKEN or TMDB_API_KEY in the environment"),
-        ("api_key", "the credential is never in the file: set TMDB_TOKEN or TMDB_API_KEY in the environment"),
+        ("token", credential::HINT),
+        ("api_key", credential::HINT),
         ("concurrency", "it belongs to a stage; `connections` holds for the whole run"),
     ],
     ..Keys::new("`api`", &["base_url", "language", "rate", "connections", "timeout", "retry"])

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::super::credential;
 use super::super::fault::{Faults, clip};
 use super::super::nearest::nearest;
 use super::super::scalar::{Core, Style};
@@ -38,6 +39,15 @@ pub(super) fn override_with(
     faults: &mut Faults,
 ) {
     for (name, text) in overrides {
+        if !credential::find(text).is_empty() {
+            faults
+                .error_without_place(
+                    "credential-in-file",
+                    format!("--set {}: this looks like a credential", clip(name)),
+                )
+                .help("it is read from TMDB_TOKEN or TMDB_API_KEY in the environment, and only from there");
+            continue;
+        }
         let Some(default) = params.get(name) else {
             let known: Vec<&str> = params.keys().map(String::as_str).collect();
             let fault = faults.error_without_place(
@@ -154,6 +164,12 @@ mod tests {
             ),
         );
         check("vote=1", Err("unknown-param: did you mean `votes`?"));
+        check(
+            "language=eyJhbGciOiJIUzI1NiJ9.e30",
+            Err(
+                "credential-in-file: it is read from TMDB_TOKEN or TMDB_API_KEY in the environment, and only from there",
+            ),
+        );
         check("colour=1", Err("unknown-param: it has: votes, score, language, adult, list, any"));
     }
 }

@@ -101,7 +101,7 @@ fn name_belongs(parameter: &Entry, asks: Asks, faults: &mut Faults) -> bool {
         }
         faults
             .secret("credential-in-file", parameter.value.span, "this looks like a credential")
-            .help("the credential is never in the file: set TMDB_TOKEN or TMDB_API_KEY in the environment");
+            .help(credential::HINT);
         return false;
     }
     let instead = match (name.as_str(), asks) {

@@ -153,9 +153,9 @@ impl<'a> Builder<'a> {
         // A credential that is legible in the file is told for the raw text; this one hides in escapes
         // or came through a variable.
         if secret && found != credentials(self.text.get(span.start..span.end).unwrap_or_default()) {
-            self.faults.secret("credential-in-file", span, "this looks like a credential").help(
-                "the credential is never in the file: set TMDB_TOKEN or TMDB_API_KEY in the environment",
-            );
+            self.faults
+                .secret("credential-in-file", span, "this looks like a credential")
+                .help(credential::HINT);
         }
         let core = if plain { Core::of(&text) } else { Core::String };
         let style = if plain { Style::Plain } else { Style::Quoted };
