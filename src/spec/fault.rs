@@ -4,6 +4,8 @@
 //! belong here: how a fault is drawn (`render`). Invariant: faults stand in the order of their places,
 //! each once, at most [`FAULTS_MAX`] of them.
 
+use std::fmt;
+
 use super::credential;
 use super::model::Span;
 
@@ -76,7 +78,7 @@ pub struct Faults {
     dropped: usize,
     secrets: Vec<Span>,
     /// Takes the labels and hints of a fault that is not kept.
-    spill: Fault,
+    spill: Box<Fault>,
 }
 
 impl Faults {
@@ -156,12 +158,12 @@ impl Faults {
             .iter()
             .any(|kept| kept.code == fault.code && kept.title == fault.title && start(kept) == start(&fault));
         if known {
-            self.spill = fault;
+            *self.spill = fault;
             return &mut self.spill;
         }
         if self.is_full() {
             self.dropped += 1;
-            self.spill = fault;
+            *self.spill = fault;
             return &mut self.spill;
         }
         let at = self.list.partition_point(|kept| start(kept) <= start(&fault));
@@ -169,6 +171,15 @@ impl Faults {
         &mut self.list[at]
     }
 }
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.errors == 1 { "" } else { "s" };
+        write!(f, "the pipeline file has {} error{plural}", self.errors)
+    }
+}
+
+impl std::error::Error for Faults {}
 
 fn is_error(fault: &Fault) -> bool {
     fault.severity == Severity::Error
