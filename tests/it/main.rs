@@ -1,1 +1,3 @@
 //! All integration tests, in one binary: they link arrow and parquet once.
+
+mod sim;
