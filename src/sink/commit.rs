@@ -1,0 +1,327 @@
+//! Everything that makes the tables of a run visible, or clears away what an earlier run left.
+//!
+//! The steps and the invariants are in `docs/architecture/commit.md`; the numbers in the comments are
+//! its steps. Does not belong here: single operations on the disk (`disk`), and what a run does before
+//! and after.
+//!
+//! Invariant: until the journal is in place nothing visible changes; from then on nothing is undone.
+
+use std::collections::BTreeSet;
+use std::fs::FileType;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::TableSpec;
+use super::disk::{Disk, folder_of};
+use super::error::{Action, SinkError};
+use super::journal::{Entry, Journal, StagedList, sweep_temporaries};
+use super::lock::{Lock, TableLock};
+use super::manifest::{Manifest, RunFacts, check_table_source};
+use super::staged::{StagedTable, staged_name};
+use super::writer::TableWriter;
+
+/// How long a publish waits for another one of the same table: a publish is a handful of renames and
+/// syncs, so one that takes longer hangs.
+const TABLE_WAIT: Duration = Duration::from_secs(30);
+
+/// The one who stages and publishes for a pipeline; holds its lock.
+#[derive(Debug)]
+pub struct Commit {
+    lock: Lock,
+    disk: Disk,
+    table_wait: Duration,
+}
+
+/// What [`Commit::open`] found to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// The run whose half-done publish was finished.
+    pub run: Option<String>,
+    /// Its tables, now all visible.
+    pub published: Vec<PathBuf>,
+    /// Tables of it whose staged file somebody has removed or changed; these are as they were found.
+    pub lost: Vec<PathBuf>,
+    /// Staged files of an interrupted run, removed.
+    pub swept: Vec<PathBuf>,
+}
+
+/// A table that readers see now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedTable {
+    /// Its name.
+    pub name: String,
+    /// Where it is, absolute.
+    pub path: PathBuf,
+    /// Rows in it.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+}
+
+impl Commit {
+    /// Finishes what an earlier process of this pipeline left, then is ready to stage: a half-done
+    /// publish is rolled forward, other staged files are removed.
+    pub fn open(lock: Lock) -> Result<(Self, Recovered), SinkError> {
+        Self::open_on(lock, Disk::default(), TABLE_WAIT)
+    }
+
+    pub(super) fn open_on(
+        lock: Lock,
+        disk: Disk,
+        table_wait: Duration,
+    ) -> Result<(Self, Recovered), SinkError> {
+        let commit = Self { lock, disk, table_wait };
+        let recovered = commit.recover()?;
+        Ok((commit, recovered))
+    }
+
+    /// Opens a writer for each table; folders on the way are made. Nothing is visible yet.
+    pub fn stage(&self, tables: &[TableSpec]) -> Result<Vec<TableWriter>, SinkError> {
+        let mut specs: Vec<TableSpec> = Vec::with_capacity(tables.len());
+        for table in tables {
+            let path = self.resolve(table)?;
+            if let Some(other) = specs.iter().find(|other| other.path == path) {
+                return Err(same_path(&other.name, &table.name, &path));
+            }
+            specs.push(TableSpec { path, ..table.clone() });
+        }
+        // Step 2, before the first byte.
+        let names: Vec<PathBuf> = specs.iter().map(|spec| staged_name(&spec.path)).collect();
+        let mut list = StagedList::read(&self.disk, self.state())?;
+        list.files.extend(names.iter().cloned());
+        list.write(&self.disk, self.state())?;
+        // Step 3; an error drops the writers before it, and with them their files.
+        specs.iter().zip(names).map(|(spec, name)| TableWriter::create(&self.disk, spec, name)).collect()
+    }
+
+    /// Makes the tables of a run visible, all of them.
+    ///
+    /// An error leaves every table as it was and the staged files removed, except for
+    /// [`SinkError::Unfinished`]: then the next [`Commit::open`] goes on.
+    pub fn publish(
+        &self,
+        mut tables: Vec<StagedTable>,
+        facts: &RunFacts,
+    ) -> Result<Vec<PublishedTable>, SinkError> {
+        if tables.is_empty() {
+            return Ok(Vec::new());
+        }
+        let _locks = self.lock_tables(tables.iter().map(|table| (&*table.path, &*table.name)))?; // 4
+        for table in &tables {
+            // 5: again, as hours may have passed and another pipeline may have published.
+            self.check_path(&table.name, &table.path)?;
+            check_table_source(&self.disk, &table.path, &facts.source)?;
+        }
+        self.sync_folders(tables.iter().map(StagedTable::staged))?; // 6
+        let journal = Journal::new(tables.iter().map(|table| entry(table, facts)).collect());
+        // From here on the records decide what becomes of the staged files, not their handles.
+        for table in &mut tables {
+            table.file.keep();
+        }
+        if let Err(error) = journal.write(&self.disk, self.state()) {
+            return Err(self.withdraw(tables, error));
+        } // 7, 8
+        let states = vec![State::Staged; journal.tables.len()];
+        self.carry_out(&journal, &states)?; // 9 to 12
+        // 13. The publish is done; names that stay in the list are names of files that are gone.
+        let _ = self.forget(&journal);
+        Ok(tables
+            .into_iter()
+            .map(|table| PublishedTable {
+                name: table.name,
+                path: table.path,
+                rows: table.rows,
+                bytes: table.bytes,
+            })
+            .collect())
+    }
+
+    /// The pipeline's state folder, absolute.
+    pub fn state_dir(&self) -> &Path {
+        self.lock.state_dir()
+    }
+
+    fn state(&self) -> &Path {
+        self.lock.state_dir()
+    }
+
+    fn recover(&self) -> Result<Recovered, SinkError> {
+        let mut recovered = Recovered::default();
+        sweep_temporaries(&self.disk, self.state())?;
+        if let Some(journal) = Journal::read(&self.disk, self.state())? {
+            self.roll_forward(&journal, &mut recovered)?;
+        }
+        let mut list = StagedList::read(&self.disk, self.state())?;
+        for file in &list.files {
+            if self.disk.remove(file)? {
+                recovered.swept.push(file.clone());
+            }
+        }
+        list.files.clear();
+        list.write(&self.disk, self.state())?;
+        Ok(recovered)
+    }
+
+    fn roll_forward(&self, journal: &Journal, recovered: &mut Recovered) -> Result<(), SinkError> {
+        // A folder that is gone took its tables with it; there is nothing to lock in it.
+        let there = journal.tables.iter().filter(|entry| folder_of(&entry.path).is_dir());
+        let _locks = self.lock_tables(there.map(|entry| (&*entry.path, &*entry.manifest.table)))?;
+        let mut states = Vec::with_capacity(journal.tables.len());
+        for entry in &journal.tables {
+            states.push(self.state_of(entry)?);
+        }
+        self.carry_out(journal, &states)?;
+        recovered.run = journal.tables.first().map(|entry| entry.manifest.facts.run.clone());
+        for (entry, state) in journal.tables.iter().zip(states) {
+            match state {
+                State::Staged | State::Published => recovered.published.push(entry.path.clone()),
+                State::Lost => recovered.lost.push(entry.path.clone()),
+            }
+        }
+        Ok(())
+    }
+
+    /// How far a crash let one table come. Files are known by their digest: a name may by now hold
+    /// what another pipeline published.
+    fn state_of(&self, entry: &Entry) -> Result<State, SinkError> {
+        let ours = |path: &Path| {
+            Ok::<bool, SinkError>(
+                self.disk.digest(path)?.is_some_and(|digest| digest == entry.manifest.digest),
+            )
+        };
+        Ok(if ours(&entry.staged)? {
+            State::Staged
+        } else if ours(&entry.path)? {
+            State::Published
+        } else {
+            State::Lost
+        })
+    }
+
+    /// Steps 9 to 12, from wherever each table is.
+    fn carry_out(&self, journal: &Journal, states: &[State]) -> Result<(), SinkError> {
+        let tables = || journal.tables.iter().zip(states).filter(|(_, state)| **state != State::Lost);
+        let done = || {
+            for (entry, state) in tables() {
+                if *state == State::Staged {
+                    self.disk.rename(&entry.staged, &entry.path)?;
+                }
+            }
+            self.sync_folders(tables().map(|(entry, _)| &*entry.path))?;
+            for (entry, _) in tables() {
+                entry.manifest.write(&self.disk, &entry.path)?;
+            }
+            Journal::remove(&self.disk, self.state())
+        };
+        done().map_err(|source| self.unfinished(source))
+    }
+
+    /// Takes back a journal that could not be written for sure, and with it the staged files.
+    fn withdraw(&self, mut tables: Vec<StagedTable>, error: SinkError) -> SinkError {
+        // The journal may be in place (only the sync of its folder failed). The staged files may go
+        // only when it is gone for good: else a power cut brings it back without them.
+        if Journal::remove(&self.disk, self.state()).is_err() {
+            return self.unfinished(error);
+        }
+        for table in &mut tables {
+            table.file.unkeep();
+        }
+        error
+    }
+
+    fn unfinished(&self, source: SinkError) -> SinkError {
+        SinkError::Unfinished { journal: Journal::path(self.state()), source: Box::new(source) }
+    }
+
+    /// Takes the published files out of the list of staged ones.
+    fn forget(&self, journal: &Journal) -> Result<(), SinkError> {
+        let mut list = StagedList::read(&self.disk, self.state())?;
+        list.files.retain(|file| journal.tables.iter().all(|entry| entry.staged != *file));
+        list.write(&self.disk, self.state())
+    }
+
+    /// The publish locks of all tables, in the order of their paths, so that no two publishes wait for
+    /// each other.
+    fn lock_tables<'a>(
+        &self,
+        tables: impl Iterator<Item = (&'a Path, &'a str)>,
+    ) -> Result<Vec<TableLock>, SinkError> {
+        let mut tables: Vec<(&Path, &str)> = tables.collect();
+        tables.sort_unstable();
+        if let Some(pair) = tables.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(same_path(pair[0].1, pair[1].1, pair[0].0));
+        }
+        tables.iter().map(|(path, _)| TableLock::acquire(path, self.table_wait)).collect()
+    }
+
+    fn sync_folders<'a>(&self, files: impl Iterator<Item = &'a Path>) -> Result<(), SinkError> {
+        let folders: BTreeSet<&Path> = files.map(folder_of).collect();
+        folders.into_iter().try_for_each(|folder| self.disk.sync_folder(folder))
+    }
+
+    /// The one absolute name of a table's path, its folder made.
+    fn resolve(&self, table: &TableSpec) -> Result<PathBuf, SinkError> {
+        let bad = |reason| SinkError::BadPath { table: table.name.clone(), path: table.path.clone(), reason };
+        let name = table.path.file_name().ok_or_else(|| bad("it names no file"))?;
+        let absolute = std::path::absolute(&table.path)
+            .map_err(|error| SinkError::disk(Action::Inspect, &table.path, error))?;
+        let folder = folder_of(&absolute);
+        self.disk.create_folders(folder)?;
+        let folder =
+            folder.canonicalize().map_err(|error| SinkError::disk(Action::Inspect, folder, error))?;
+        let path = folder.join(name);
+        if path.to_str().is_none() {
+            return Err(bad("it is not UTF-8"));
+        }
+        self.check_path(&table.name, &path)?;
+        Ok(path)
+    }
+
+    /// A table may take the place of nothing, or of a plain file.
+    fn check_path(&self, table: &str, path: &Path) -> Result<(), SinkError> {
+        let Some(found) = self.disk.inspect(path)?.filter(|found| !found.is_file()) else { return Ok(()) };
+        let (table, path) = (table.to_owned(), path.to_path_buf());
+        Err(SinkError::NotAFile { table, path, found: describe(found) })
+    }
+}
+
+/// Where a crash left a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Still under its staged name.
+    Staged,
+    /// Already under its path.
+    Published,
+    /// Neither: somebody else took it away.
+    Lost,
+}
+
+fn describe(found: FileType) -> &'static str {
+    if found.is_dir() {
+        "a folder"
+    } else if found.is_symlink() {
+        "a symbolic link"
+    } else {
+        "a device or pipe"
+    }
+}
+
+fn same_path(first: &str, second: &str, path: &Path) -> SinkError {
+    SinkError::SamePath { first: first.to_owned(), second: second.to_owned(), path: path.to_path_buf() }
+}
+
+fn entry(table: &StagedTable, facts: &RunFacts) -> Entry {
+    Entry {
+        staged: table.staged().to_path_buf(),
+        path: table.path.clone(),
+        manifest: Manifest {
+            version: Manifest::VERSION,
+            table: table.name.clone(),
+            rows: table.rows,
+            bytes: table.bytes,
+            digest: table.digest.clone(),
+            schema_fingerprint: table.schema_fingerprint.clone(),
+            facts: facts.clone(),
+        },
+    }
+}

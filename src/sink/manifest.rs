@@ -1,0 +1,236 @@
+//! What is known about a published table: a hidden file beside it.
+//!
+//! Does not belong here: when it is written (`commit`). Nothing in a manifest is in the data file, whose
+//! bytes follow from the rows alone.
+//!
+//! Invariant: a manifest's `digest` is that of the table it was written for; where it differs from the
+//! file's, a publish is half done or somebody else wrote the file.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::disk::Disk;
+use super::error::SinkError;
+
+/// Version of the record; a change that old programs would misread raises it.
+const VERSION: u32 = 1;
+
+/// What a run says about itself when it publishes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFacts {
+    /// Id of the logical run.
+    pub run: String,
+    /// Name of the pipeline.
+    pub pipeline: String,
+    /// Where the data came from: the API's base address, or `mock`.
+    pub source: String,
+    /// Start of the logical run.
+    #[serde(with = "timestamp")]
+    pub started_at: Timestamp,
+    /// When its last row was written.
+    #[serde(with = "timestamp")]
+    pub finished_at: Timestamp,
+    /// Requests, failures and the like, as the run counts them.
+    pub counts: serde_json::Value,
+    /// Version of this program.
+    pub tool_version: String,
+}
+
+/// The manifest of one published table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the record.
+    pub version: u32,
+    /// Name of the table.
+    pub table: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Digest of its bytes.
+    pub digest: String,
+    /// Fingerprint of its schema.
+    pub schema_fingerprint: String,
+    /// The run that published it.
+    #[serde(flatten)]
+    pub facts: RunFacts,
+}
+
+impl Manifest {
+    pub(super) const VERSION: u32 = VERSION;
+
+    pub(super) fn write(&self, disk: &Disk, table: &Path) -> Result<(), SinkError> {
+        let mut text = serde_json::to_vec_pretty(self).expect("a manifest is plain data");
+        text.push(b'\n');
+        disk.replace(&hidden(table, ".manifest.json"), &text)
+    }
+
+    pub(super) fn read(disk: &Disk, table: &Path) -> Result<Option<Self>, SinkError> {
+        let path = hidden(table, ".manifest.json");
+        let Some(text) = disk.read(&path)? else { return Ok(None) };
+        decode("manifest", &path, &text, VERSION).map(Some)
+    }
+}
+
+/// The manifest of the table at `table`; none where nothing was published.
+pub fn read_manifest(table: &Path) -> Result<Option<Manifest>, SinkError> {
+    Manifest::read(&Disk::default(), table)
+}
+
+/// Refuses if one of the tables was published from another source than `source`.
+///
+/// A path without a file, or a file without a manifest (not ours), refuses nothing.
+pub fn check_source(tables: &[PathBuf], source: &str) -> Result<(), SinkError> {
+    tables.iter().try_for_each(|table| check_table_source(&Disk::default(), table, source))
+}
+
+pub(super) fn check_table_source(disk: &Disk, table: &Path, source: &str) -> Result<(), SinkError> {
+    if disk.inspect(table)?.is_none() {
+        return Ok(());
+    }
+    match Manifest::read(disk, table)? {
+        Some(manifest) if manifest.facts.source != source => Err(SinkError::OtherSource {
+            path: table.to_path_buf(),
+            published: manifest.facts.source,
+            wanted: source.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The hidden file beside `table`: `.films.parquet` and `suffix`.
+pub(super) fn hidden(table: &Path, suffix: &str) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(table.file_name().unwrap_or_default());
+    name.push(suffix);
+    table.with_file_name(name)
+}
+
+/// Decodes a record of ours, the version first: another version may have other fields.
+pub(super) fn decode<T: for<'a> Deserialize<'a>>(
+    kind: &'static str,
+    path: &Path,
+    text: &[u8],
+    known: u32,
+) -> Result<T, SinkError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let bad = |source| SinkError::BadRecord { kind, path: path.to_path_buf(), source };
+    let Versioned { version: found } = serde_json::from_slice(text).map_err(bad)?;
+    if found != known {
+        return Err(SinkError::RecordVersion { kind, path: path.to_path_buf(), found, known });
+    }
+    serde_json::from_slice(text).map_err(bad)
+}
+
+/// Timestamps as RFC 3339 text.
+pub(super) mod timestamp {
+    use jiff::Timestamp;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        Manifest {
+            version: VERSION,
+            table: "films".to_owned(),
+            rows: 2,
+            bytes: 900,
+            digest: "xxh3-128:00".to_owned(),
+            schema_fingerprint: "0".repeat(32),
+            facts: RunFacts {
+                run: "r1".to_owned(),
+                pipeline: "marvel".to_owned(),
+                source: "mock".to_owned(),
+                started_at: "2026-01-02T03:04:05Z".parse().expect("a time"),
+                finished_at: "2026-01-02T03:05:05.25Z".parse().expect("a time"),
+                counts: serde_json::json!({"requests": 3}),
+                tool_version: "0.1.0".to_owned(),
+            },
+        }
+    }
+
+    #[test]
+    fn manifest_reads_as_written() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let table = folder.path().join("films.parquet");
+        assert_eq!(read_manifest(&table).expect("reads"), None);
+        manifest().write(&Disk::default(), &table).expect("writes");
+        assert_eq!(read_manifest(&table).expect("reads"), Some(manifest()));
+        let text =
+            std::fs::read_to_string(folder.path().join(".films.parquet.manifest.json")).expect("is there");
+        insta::assert_snapshot!(text, @r#"
+        {
+          "version": 1,
+          "table": "films",
+          "rows": 2,
+          "bytes": 900,
+          "digest": "xxh3-128:00",
+          "schema_fingerprint": "00000000000000000000000000000000",
+          "run": "r1",
+          "pipeline": "marvel",
+          "source": "mock",
+          "started_at": "2026-01-02T03:04:05Z",
+          "finished_at": "2026-01-02T03:05:05.25Z",
+          "counts": {
+            "requests": 3
+          },
+          "tool_version": "0.1.0"
+        }
+        "#);
+    }
+
+    #[test]
+    fn source_is_checked_only_where_a_table_was_published() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let table = folder.path().join("films.parquet");
+        let check = |source: &str, expect: Result<(), &str>| {
+            let answer =
+                check_source(std::slice::from_ref(&table), source).map_err(|error| error.to_string());
+            let expect = expect.map_err(|text| text.replace("TABLE", &table.display().to_string()));
+            assert_eq!(answer, expect);
+        };
+        manifest().write(&Disk::default(), &table).expect("writes");
+        check("https://api.themoviedb.org/3", Ok(()));
+        std::fs::write(&table, "a table").expect("writes");
+        check("mock", Ok(()));
+        check(
+            "https://api.themoviedb.org/3",
+            Err("publish `TABLE`: it holds data of mock, this run reads https://api.themoviedb.org/3"),
+        );
+        std::fs::remove_file(hidden(&table, ".manifest.json")).expect("was there");
+        check("https://api.themoviedb.org/3", Ok(()));
+    }
+
+    #[test]
+    fn damaged_or_newer_manifest_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let table = folder.path().join("films.parquet");
+        let check = |text: &str, expect: fn(&SinkError) -> bool| {
+            std::fs::write(hidden(&table, ".manifest.json"), text).expect("writes");
+            let error = read_manifest(&table).expect_err("is damaged");
+            assert!(expect(&error) && error.to_string().contains(".films.parquet.manifest.json"), "{error}");
+        };
+        check("{", |error| matches!(error, SinkError::BadRecord { .. }));
+        check("{\"version\": 1}", |error| matches!(error, SinkError::BadRecord { .. }));
+        check("{\"version\": 2}", |error| {
+            matches!(error, SinkError::RecordVersion { found: 2, known: 1, .. })
+        });
+    }
+}

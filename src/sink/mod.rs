@@ -1,0 +1,59 @@
+//! Where columns rest: one Parquet file per table, made visible together with all tables of its run.
+//!
+//! ```text
+//!  batches ─▶ TableWriter ─▶ .films.parquet.<hex>.tmp ─┐
+//!  batches ─▶ TableWriter ─▶ .cast.parquet.<hex>.tmp  ─┴─▶ Commit::publish ─▶ films.parquet, cast.parquet
+//! ```
+//!
+//! Belongs here: the bytes of a data file, staging, locks, the publish journal, manifests. Does not
+//! belong here: how a document becomes columns (`crate::project`), and when a run may publish
+//! (`crate::run`). Everything here blocks; it runs on threads of its own, never on the async ones.
+//!
+//! Invariant: at every moment a table's path holds nothing or one complete table, and after a start the
+//! tables of a run are all old or all new. The steps are in `docs/architecture/commit.md`.
+
+mod commit;
+mod disk;
+mod encode;
+mod error;
+mod journal;
+mod lock;
+mod manifest;
+mod schema;
+mod staged;
+mod writer;
+
+#[cfg(test)]
+mod commit_tests;
+#[cfg(test)]
+mod conformance_tests;
+
+use std::path::PathBuf;
+
+use arrow::datatypes::SchemaRef;
+
+use crate::spec::Compression;
+
+pub use commit::{Commit, PublishedTable, Recovered};
+pub use encode::{ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS, TOOL_VERSION};
+pub use error::{Action, SinkError};
+pub use lock::{Holder, Lock};
+pub use manifest::{Manifest, RunFacts, check_source, read_manifest};
+pub use schema::fingerprint;
+pub use staged::StagedTable;
+pub use writer::TableWriter;
+
+/// A table to write.
+#[derive(Clone, Debug)]
+pub struct TableSpec {
+    /// Its name: the project stage.
+    pub name: String,
+    /// Where it is to appear; relative to the working directory, or absolute.
+    pub path: PathBuf,
+    /// Its columns: every batch must have exactly these.
+    pub schema: SchemaRef,
+    /// Codec of its pages.
+    pub compression: Compression,
+    /// Name of the pipeline, which the file's metadata hold.
+    pub pipeline: String,
+}

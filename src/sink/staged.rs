@@ -1,0 +1,125 @@
+//! A file that is on the disk and not yet visible.
+//!
+//! Does not belong here: what is in it (`encode`), and its way to visibility (`commit`).
+//!
+//! Invariant: a staged file that is dropped is removed, until `commit` has made it the journal's.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::disk::{Digest, Disk};
+use super::error::SinkError;
+use super::manifest::hidden;
+
+/// A complete table on the disk, synced, at a name that no reader knows. Dropping it removes it.
+#[derive(Debug)]
+pub struct StagedTable {
+    /// Its name.
+    pub name: String,
+    /// Where it is to appear, absolute.
+    pub path: PathBuf,
+    /// Rows in it.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Fingerprint of its schema.
+    pub schema_fingerprint: String,
+    pub(super) digest: String,
+    pub(super) file: StagedFile,
+}
+
+impl StagedTable {
+    /// Where it is now: beside its path, hidden.
+    pub fn staged(&self) -> &Path {
+        &self.file.path
+    }
+}
+
+/// The name of a staged file, and the duty to remove it.
+#[derive(Debug)]
+pub(super) struct StagedFile {
+    pub path: PathBuf,
+    disk: Disk,
+    kept: bool,
+}
+
+impl StagedFile {
+    pub fn new(disk: &Disk, path: PathBuf) -> Self {
+        Self { path, disk: disk.clone(), kept: false }
+    }
+
+    /// From now on somebody else's records decide what becomes of it.
+    pub fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    /// Takes the duty back.
+    pub fn unkeep(&mut self) {
+        self.kept = false;
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        if !self.kept {
+            // What cannot be removed now stands in the list of staged files and goes at the next start.
+            let _ = self.disk.remove(&self.path);
+        }
+    }
+}
+
+/// A new name beside `table` for staging it. Drawn anew each time: two pipelines that write the same
+/// table stage into two files.
+pub(super) fn staged_name(table: &Path) -> PathBuf {
+    hidden(table, &format!(".{:016x}.tmp", fastrand::u64(..)))
+}
+
+/// Bytes on their way into a staged file: counted, digested, and the first refusal of the disk kept,
+/// which the Parquet writer would turn into text.
+pub(super) struct Output {
+    pub file: File,
+    path: PathBuf,
+    disk: Disk,
+    digest: Digest,
+    pub bytes: u64,
+    pub refusal: Option<io::Error>,
+}
+
+impl Output {
+    pub fn create(disk: &Disk, path: &Path) -> Result<Self, SinkError> {
+        Ok(Self {
+            file: disk.create_new(path)?,
+            path: path.to_path_buf(),
+            disk: disk.clone(),
+            digest: Digest::default(),
+            bytes: 0,
+            refusal: None,
+        })
+    }
+
+    pub fn digest(&self) -> String {
+        self.digest.hex()
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.disk.write(&self.file, &self.path, bytes) {
+            Ok(()) => {
+                self.digest.update(bytes);
+                self.bytes += bytes.len() as u64;
+                Ok(bytes.len())
+            }
+            Err(error) => {
+                let kind = error.kind();
+                self.refusal.get_or_insert(error);
+                Err(kind.into())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
