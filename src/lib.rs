@@ -4,6 +4,8 @@ pub mod engine;
 pub mod event;
 pub mod mock;
 pub mod plan;
+pub mod project;
+pub mod run;
 pub mod sink;
 pub mod spec;
 pub mod tmdb;
