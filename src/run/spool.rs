@@ -48,8 +48,7 @@ impl Spool {
         let buffered = writer.into_inner().map_err(|error| self.error(error))?;
         let mut file = buffered.into_inner().map_err(|error| self.error(error))?;
         file.seek(SeekFrom::Start(0)).map_err(|error| self.error(error))?;
-        let batches =
-            StreamReader::try_new(BufReader::new(file), None).map_err(|error| self.error(error))?;
+        let batches = StreamReader::try_new(BufReader::new(file), None).map_err(|error| self.error(error))?;
         Ok(Stored { spool: self, batches })
     }
 

@@ -172,7 +172,10 @@ async fn hand_on(
 }
 
 /// The writing half, each batch on a thread; `None` if the run ended before the table did.
-async fn write<S: TableSink>(mut sink: S, mut queue: Receiver<ToWriter>) -> Result<Option<S::Staged>, SinkError> {
+async fn write<S: TableSink>(
+    mut sink: S,
+    mut queue: Receiver<ToWriter>,
+) -> Result<Option<S::Staged>, SinkError> {
     while let Some(message) = queue.recv().await {
         match message {
             ToWriter::Batch(batch) => {

@@ -53,7 +53,8 @@ impl World {
     /// The answer to a path, without the query.
     fn answer(&self, path: &str) -> Option<String> {
         let list = |ids: &[i64]| {
-            let items: Vec<String> = ids.iter().map(|id| format!(r#"{{"id":{id},"odd":{}}}"#, id % 2)).collect();
+            let items: Vec<String> =
+                ids.iter().map(|id| format!(r#"{{"id":{id},"odd":{}}}"#, id % 2)).collect();
             format!("[{}]", items.join(","))
         };
         let mut parts = path.trim_start_matches('/').split('/');
@@ -99,7 +100,11 @@ fn stage_of(path: &str) -> &'static str {
 }
 
 impl Transport for Wire {
-    fn send<'a>(&'a self, request: &'a Request, _: Duration) -> BoxFuture<'a, Result<Response, TransportError>> {
+    fn send<'a>(
+        &'a self,
+        request: &'a Request,
+        _: Duration,
+    ) -> BoxFuture<'a, Result<Response, TransportError>> {
         Box::pin(async move {
             let path = request.path().to_owned();
             let (latency, fault) = {
@@ -132,11 +137,7 @@ impl Transport for Wire {
             *watch.answered.entry(path.clone()).or_default() += 1;
             Ok(match self.world.answer(&path) {
                 Some(body) => Response { status: 200, body: body.into(), ..Response::default() },
-                None => Response {
-                    status: 404,
-                    body: r#"{"status_code":34}"#.into(),
-                    ..Response::default()
-                },
+                None => Response { status: 404, body: r#"{"status_code":34}"#.into(), ..Response::default() },
             })
         })
     }
@@ -233,7 +234,12 @@ fn oracle(world: &World, seeds: &[i64], edges: &[Edge]) -> Expected {
             let ranked = links.iter().enumerate().filter(|(_, id)| !edge.odd_only || **id % 2 == 1);
             for (place, target) in ranked.take(edge.take) {
                 let rank = place as i64 + 1;
-                expected.found.entry(edge.name).or_default().push(vec![id, *target, rank, i64::from(depth) + 1]);
+                expected.found.entry(edge.name).or_default().push(vec![
+                    id,
+                    *target,
+                    rank,
+                    i64::from(depth) + 1,
+                ]);
                 if left[index] > 0 && seen.insert((edge.into, *target)) {
                     left[index] -= 1;
                     queue.push_back((edge.into, *target, depth + 1, id, rank));
@@ -249,7 +255,8 @@ fn yaml(dice: &mut fastrand::Rng, seeds: &[i64], edges: &[Edge], order: &str, ra
     let mut setting = |concurrency: bool| {
         let buffer = [1, 1, 2, 64][dice.usize(..4)];
         let concurrency = if concurrency { [1, 2, 7, 64][dice.usize(..4)] } else { 0 };
-        let concurrency = if concurrency > 0 { format!("concurrency: {concurrency}, ") } else { String::new() };
+        let concurrency =
+            if concurrency > 0 { format!("concurrency: {concurrency}, ") } else { String::new() };
         format!("{concurrency}buffer: {buffer}")
     };
     let mut text = format!(
@@ -285,7 +292,9 @@ fn yaml(dice: &mut fastrand::Rng, seeds: &[i64], edges: &[Edge], order: &str, ra
     let columns = "{id: int64, depth: {type: int32, value: $meta.depth}, parent: {type: int64, value: $parent.id}, \
                    rank: {type: int32, value: $meta.rank}}";
     let table = |name: &str, from: &str, columns: &str, setting: String| {
-        format!("  t_{name}: {{kind: project, from: {from}, order: {order}, columns: {columns}, output: {{path: {name}.parquet}}, {setting}}}\n")
+        format!(
+            "  t_{name}: {{kind: project, from: {from}, order: {order}, columns: {columns}, output: {{path: {name}.parquet}}, {setting}}}\n"
+        )
     };
     text += &table("movies", "movies", columns, setting(false));
     if edges.iter().any(|edge| edge.into == "people") {
@@ -310,11 +319,8 @@ fn compile(text: &str) -> Plan {
 
 /// Runs a pipeline over a world; the rows of each table, and what the wire saw.
 async fn run(plan: &Plan, world: World, seed: u64) -> (BTreeMap<String, Vec<Vec<i64>>>, Arc<Wire>) {
-    let wire = Arc::new(Wire {
-        world,
-        dice: Mutex::new(fastrand::Rng::with_seed(seed)),
-        state: Mutex::default(),
-    });
+    let wire =
+        Arc::new(Wire { world, dice: Mutex::new(fastrand::Rng::with_seed(seed)), state: Mutex::default() });
     let budget = Budget::new(plan.api.connections, plan.api.rate, seed);
     let client = Client::new(wire.clone(), budget, plan.api.retry, seed, Arc::new(Deaf));
     let sinks: Vec<Memory> = plan.tables().map(|_| Memory::default()).collect();
