@@ -54,6 +54,10 @@ impl Film {
     pub(super) fn genres(&self) -> &[u8] {
         &self.genres[..usize::from(self.genres_len)]
     }
+
+    pub(super) fn softcore(&self) -> bool {
+        self.adult && self.id.is_multiple_of(5)
+    }
 }
 
 impl Catalogue {

@@ -77,6 +77,14 @@ pub struct Latency {
     pub jitter: Duration,
 }
 
+impl Latency {
+    /// The latency of whatever threw `throw`.
+    pub(super) fn of(self, throw: u64) -> Duration {
+        let thousandths = u32::try_from(throw % 2_001).expect("below 2 001");
+        self.mean.saturating_sub(self.jitter) + self.jitter * thousandths / 1_000
+    }
+}
+
 /// `requests` in every sliding `window`, by the server's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
@@ -253,6 +261,12 @@ mod tests {
         check("50", None);
         check("-5ms", None);
         check("fast", None);
+    }
+
+    #[test]
+    fn latencies_spread_evenly_over_mean_and_jitter() {
+        let latency = Latency { mean: ms(50), jitter: ms(20) };
+        assert_eq!([0, 1_000, 2_000].map(|throw| latency.of(throw)), [ms(30), ms(50), ms(70)]);
     }
 
     #[test]

@@ -157,7 +157,7 @@ impl View<'_> {
         json.put_int("revenue", film.revenue);
         json.put_int("runtime", film.runtime);
         if has_softcore {
-            json.put_bool("softcore", film.adult && dice.percent(20));
+            json.put_bool("softcore", film.softcore());
         }
         json.key("spoken_languages").array(|json| {
             if real || dice.percent(85) {
@@ -204,7 +204,7 @@ impl View<'_> {
         if film.date != 0 || !film.id.is_multiple_of(5) {
             put_date(json, "release_date", film.date);
         }
-        json.put_bool("softcore", false);
+        json.put_bool("softcore", film.softcore());
         json.put_bool("video", film.video);
         json.put_decimal("vote_average", film.vote_average);
         json.put_int("vote_count", film.vote_count);
