@@ -135,6 +135,14 @@ impl FaultKind {
     ];
 }
 
+impl fmt::Display for FaultKind {
+    /// The name on the command line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = Self::ALL.iter().find(|(kind, _)| kind == self);
+        f.write_str(named.map_or("", |&(_, name)| name))
+    }
+}
+
 /// A setting whose text form is not understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -299,6 +307,7 @@ mod tests {
         check("500=NaN", None);
         check("503=5%", None);
         check("500", None);
+        assert!(FaultKind::ALL.iter().all(|(kind, name)| kind.to_string() == *name));
     }
 
     #[test]

@@ -217,6 +217,32 @@ async fn latency_and_slowness_pass_on_the_clock_of_tokio() {
 }
 
 #[tokio::test]
+async fn one_thousand_streams_leave_nothing_pending() {
+    let faults = [FaultKind::Status500, FaultKind::Html, FaultKind::Cut, FaultKind::Reset];
+    let faults = faults.map(|kind| Fault { kind, share: 0.05 }).to_vec();
+    let mock = started(Config { faults, ..Config::default() }).await;
+    let client = builder().http2_prior_knowledge().build().unwrap();
+    let bodies = async |id: u32| {
+        // Five attempts, as a client has them; bodies that are cut count as faults.
+        for _ in 0..5 {
+            let url = format!("{}/movie/{id}", mock.base_url());
+            if let Ok(response) = client.get(url).bearer_auth("x").send().await
+                && matches!(response.status().as_u16(), 200 | 404)
+                && let Ok(body) = response.bytes().await
+            {
+                return Some(body);
+            }
+        }
+        None
+    };
+    let got = join_all((0..1000).map(bodies)).await;
+    assert!(got.iter().all(Option::is_some));
+    let stats = mock.stats();
+    assert_eq!(stats.faults.values().sum::<u64>() + 1000, stats.requests);
+    assert!(stats.asked.values().all(|&times| times <= 4));
+}
+
+#[tokio::test]
 async fn recordings_are_replayed_and_the_rest_comes_from_the_catalogue() {
     let folder = tempfile::tempdir().unwrap();
     let bodies = folder.path().join("bodies");
