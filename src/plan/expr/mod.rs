@@ -31,8 +31,8 @@ pub use json::Json;
 pub(crate) use json::{write_float, write_string};
 pub use path::{PlainPath, Root, Step};
 pub use scan::JsonFault;
-pub(crate) use scope::Output;
 pub use scope::{EvalError, Input, Items, RunScope, Scope, Truth};
+pub(crate) use scope::{Output, meta_field};
 pub use uses::{FieldSet, META_FIELDS, Uses};
 
 /// The variables of every expression, in the order in which they are bound.

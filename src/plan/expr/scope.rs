@@ -209,6 +209,11 @@ impl<'a> Scope<'a> {
             .unwrap_or_else(|_| Err(EvalError { message: "the evaluation panicked".into() }))
     }
 
+    /// Is there a body, and is it JSON?
+    pub(crate) fn has_body(&self) -> bool {
+        self.document.is_some() && self.body().is_ok()
+    }
+
     /// `$doc`.
     fn body(&self) -> Result<Val, JsonFault> {
         let parse = || self.document.map_or(Ok(Val::Null), |document| Ok(Json::parse(&document.body)?.0));
