@@ -5,5 +5,7 @@ pub mod event;
 pub mod mock;
 pub mod plan;
 pub mod project;
+pub mod run;
+pub mod sink;
 pub mod spec;
 pub mod tmdb;

@@ -250,6 +250,14 @@ fn oracle(world: &World, seeds: &[i64], edges: &[Edge]) -> Expected {
     expected
 }
 
+fn buffer(dice: &mut fastrand::Rng) -> String {
+    format!("buffer: {}", [1, 1, 2, 64][dice.usize(..4)])
+}
+
+fn concurrency_and_buffer(dice: &mut fastrand::Rng) -> String {
+    format!("concurrency: {}, {}", [1, 2, 7, 64][dice.usize(..4)], buffer(dice))
+}
+
 /// A pipeline with these edges and random settings.
 fn yaml(dice: &mut fastrand::Rng, seeds: &[i64], edges: &[Edge], order: &str, rate: &str) -> String {
     let mut setting = |concurrency: bool| {
@@ -263,8 +271,16 @@ fn yaml(dice: &mut fastrand::Rng, seeds: &[i64], edges: &[Edge], order: &str, ra
         "version: 1\nname: sim\napi: {{base_url: 'https://sim.test/3', rate: {rate}, connections: 20, retry: {{attempts: 8}}}}\n\
          max_failures: 0\nstages:\n  start: {{kind: seed, ids: {seeds:?}}}\n"
     );
-    text += &format!("  movies: {{kind: fetch, path: '/movie/{{id}}', {}}}\n", setting(true));
+    text += &format!("  movies: {{kind: fetch, path: '/movie/{{id}}', {}}}\n", concurrency_and_buffer(dice));
+    // The documents reach the expands through a filter that drops none, and the expands one after the other or
+    // side by side: none of it may change a row.
     let mut last = "movies".to_owned();
+    if dice.bool() {
+        text +=
+            &format!("  all: {{kind: filter, from: movies, where: '.id > 0', buffer: {}}}\n", dice.u8(1..4));
+        last = "all".to_owned();
+    }
+    let chained = dice.bool();
     let expand = |edge: &Edge, from: &str, setting: String| {
         let source = if edge.asks {
             "path: '/movie/{id}/similar'".to_owned()
@@ -278,14 +294,17 @@ fn yaml(dice: &mut fastrand::Rng, seeds: &[i64], edges: &[Edge], order: &str, ra
         )
     };
     for edge in edges.iter().filter(|edge| edge.from == "movies") {
-        text += &expand(edge, &last, setting(true));
-        last = edge.name.to_owned();
+        text += &expand(edge, &last, concurrency_and_buffer(dice));
+        if chained {
+            last = edge.name.to_owned();
+        }
     }
     if edges.iter().any(|edge| edge.into == "people") {
-        text += &format!("  people: {{kind: fetch, path: '/person/{{id}}', {}}}\n", setting(true));
+        text +=
+            &format!("  people: {{kind: fetch, path: '/person/{{id}}', {}}}\n", concurrency_and_buffer(dice));
         let mut last = "people".to_owned();
         for edge in edges.iter().filter(|edge| edge.from == "people") {
-            text += &expand(edge, &last, setting(true));
+            text += &expand(edge, &last, concurrency_and_buffer(dice));
             last = edge.name.to_owned();
         }
     }
@@ -296,14 +315,14 @@ fn yaml(dice: &mut fastrand::Rng, seeds: &[i64], edges: &[Edge], order: &str, ra
             "  t_{name}: {{kind: project, from: {from}, order: {order}, columns: {columns}, output: {{path: {name}.parquet}}, {setting}}}\n"
         )
     };
-    text += &table("movies", "movies", columns, setting(false));
+    text += &table("movies", "movies", columns, buffer(dice));
     if edges.iter().any(|edge| edge.into == "people") {
-        text += &table("people", "people", columns, setting(false));
+        text += &table("people", "people", columns, buffer(dice));
     }
     for edge in edges {
         let columns = "{source: {type: int64, value: $parent.id}, id: int64, rank: {type: int32, value: $meta.rank}, \
                        depth: {type: int32, value: $meta.depth}}";
-        text += &table(edge.name, &format!("{}.found", edge.name), columns, setting(false));
+        text += &table(edge.name, &format!("{}.found", edge.name), columns, buffer(dice));
     }
     text
 }
