@@ -272,13 +272,13 @@ fn yaml(dice: &mut fastrand::Rng, seeds: &[i64], edges: &[Edge], order: &str, ra
          max_failures: 0\nstages:\n  start: {{kind: seed, ids: {seeds:?}}}\n"
     );
     text += &format!("  movies: {{kind: fetch, path: '/movie/{{id}}', {}}}\n", concurrency_and_buffer(dice));
-    // The documents reach the expands through a filter that drops none, and the expands one after the other or
+    // The documents reach the expands through filters that drop none, and the expands one after the other or
     // side by side: none of it may change a row.
     let mut last = "movies".to_owned();
-    if dice.bool() {
-        text +=
-            &format!("  all: {{kind: filter, from: movies, where: '.id > 0', buffer: {}}}\n", dice.u8(1..4));
-        last = "all".to_owned();
+    for index in 0..dice.u8(..3) {
+        let name = format!("all{index}");
+        text += &format!("  {name}: {{kind: filter, from: {last}, where: '.id > 0', {}}}\n", buffer(dice));
+        last = name;
     }
     let chained = dice.bool();
     let expand = |edge: &Edge, from: &str, setting: String| {
