@@ -30,6 +30,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use self::expr::{Expr, FieldSet};
+#[cfg(test)]
+mod tests;
+
 use crate::spec::{Api, MaxFailures, Order, Port, Rate, StageId};
 
 /// Rows of a record batch: enough that encoding is done in long runs, small enough to hold three of each table.
