@@ -55,6 +55,13 @@ pub enum Event {
         /// How long this request backs off.
         wait: Duration,
     },
+    /// An attempt was answered with 429 or 503, and another will follow when the gate opens.
+    RequestRefused {
+        /// The stage that asks.
+        stage: StageId,
+        /// 429 or 503.
+        status: u16,
+    },
     /// The API asked everybody to slow down.
     GateClosed {
         /// 429 or 503.

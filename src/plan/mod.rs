@@ -7,6 +7,7 @@
 //!
 //! Does not belong here: how a file is read (`crate::spec`), how anything runs (`crate::engine`, `crate::run`).
 
+mod bounds;
 mod compile;
 pub mod expr;
 mod fields;

@@ -1,8 +1,323 @@
-//! The plan as text, for `plan`.
+//! The plan as text, for `plan`: what every stage does, what runs between them, what comes out.
+//!
+//! Does not belong here: anything that a run decides. Invariant: the text follows from the plan alone.
 
-use super::Plan;
+use std::fmt::{Display, Write as _};
+
+use arrow::datatypes::DataType;
+
+use super::bounds::{Bounds, bounds};
+use super::expr::{Expr, FieldSet};
+use super::{ItemEdge, Plan, SeedItems, SeedPlan, Source, StageIndex, StageKind, StagePlan, TablePlan};
+use crate::spec::{Compression, MaxFailures, OnMismatch, Order, Port};
+
+/// Where the values of a stage's lines stand.
+const LABEL: usize = 12;
 
 /// Describes a plan.
 pub fn describe(plan: &Plan) -> String {
-    plan.name.clone()
+    let mut text = Text(String::new());
+    head(plan, &mut text);
+    for (index, stage) in plan.stages.iter().enumerate() {
+        describe_stage(plan, index, stage, &mut text);
+    }
+    let bounds = bounds(plan);
+    requests(plan, &bounds, &mut text);
+    let notes = notes(plan);
+    if !notes.is_empty() {
+        text.line("\nnotes");
+        for note in notes {
+            text.line(format_args!("  - {note}"));
+        }
+    }
+    text.0
+}
+
+/// Lines of text.
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, content: impl Display) {
+        // Writing into a string does not fail.
+        let _ = writeln!(self.0, "{content}");
+    }
+
+    /// A line of a stage: what it is about, and what it says.
+    fn say(&mut self, label: &str, content: impl Display) {
+        self.line(format_args!("    {label:<LABEL$}{content}"));
+    }
+
+    fn say_if(&mut self, label: &str, content: Option<impl Display>) {
+        if let Some(content) = content {
+            self.say(label, content);
+        }
+    }
+}
+
+fn head(plan: &Plan, text: &mut Text) {
+    match &plan.description {
+        Some(description) => text.line(format_args!("{}: {}", plan.name, description.trim())),
+        None => text.line(&plan.name),
+    }
+    let api = &plan.api;
+    let rate = api.rate.map_or_else(|| "no limit".to_owned(), |rate| rate.to_string());
+    let failures = match plan.max_failures {
+        MaxFailures::Count(count) => format!("{count} items"),
+        MaxFailures::Percent(share) => format!("{share}% of the finished items"),
+    };
+    text.line(format_args!("  api         {}, language {}", api.base_url.value, api.language));
+    text.line(format_args!("  budget      {rate} over {} connections", api.connections));
+    text.line(format_args!(
+        "  attempts    {} of {:?} each, within {:?}",
+        api.retry.attempts, api.timeout, api.retry.max_elapsed
+    ));
+    text.line(format_args!("  failures    at most {failures}"));
+    if !plan.params.is_empty() {
+        let params: Vec<_> = plan.params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        text.line(format_args!("  params      {}", params.join(", ")));
+    }
+}
+
+fn describe_stage(plan: &Plan, index: StageIndex, stage: &StagePlan, text: &mut Text) {
+    let kind = match &stage.kind {
+        StageKind::Seed(_) => "seed",
+        StageKind::Fetch(_) => "fetch",
+        StageKind::Expand(_) => "expand",
+        StageKind::Filter(_) => "filter",
+        StageKind::Project(_) => "project",
+    };
+    text.line(format_args!("\n  {} ({kind})", stage.id));
+    let reads = reads(plan, index, stage);
+    if !reads.is_empty() {
+        text.say("reads", reads.join(", then "));
+    }
+    let mut asks = false;
+    match &stage.kind {
+        StageKind::Seed(seed) => asks = describe_seed(seed, text),
+        StageKind::Fetch(fetch) => {
+            asks = true;
+            for edge in plan.item_edges.iter().filter(|edge| edge.to == index) {
+                text.say("admits", describe_edge(plan, edge));
+            }
+            text.say("asks", &fetch.request);
+            text.say("keeps", format_args!("{} of each item", fields(&fetch.keeps)));
+        }
+        StageKind::Expand(expand) => {
+            asks = expand.request.is_some();
+            text.say_if("when", expand.when.as_ref().map(Expr::source));
+            if let Some(request) = &expand.request {
+                let pages =
+                    if expand.pages > 1 { format!(", up to {} pages", expand.pages) } else { String::new() };
+                text.say("asks", format_args!("{request}{pages}"));
+            }
+            text.say("items", expand.items.source());
+            text.say_if("where", expand.where_.as_ref().map(Expr::source));
+            text.say_if("take", expand.take.map(|take| format!("the first {take} of a document")));
+            for edge in plan.item_edges.iter().filter(|edge| edge.from == index) {
+                text.say("into", format_args!("{} ({})", plan.stages[edge.to].id, edge_kind(edge)));
+            }
+        }
+        StageKind::Filter(filter) => text.say("where", filter.where_.source()),
+        StageKind::Project(table) => {
+            describe_table(table, text);
+            text.say("runs", format_args!("buffer {}", stage.buffer));
+            return;
+        }
+    }
+    if !asks && matches!(stage.kind, StageKind::Seed(_)) {
+        return;
+    }
+    let rate = match stage.rate {
+        Some(rate) if asks => format!(", at most {rate}"),
+        _ => String::new(),
+    };
+    let timeout = if asks && stage.timeout != plan.api.timeout {
+        format!(", timeout {:?}", stage.timeout)
+    } else {
+        String::new()
+    };
+    text.say(
+        "runs",
+        format_args!(
+            "concurrency {}, buffer {}, order {}{rate}{timeout}",
+            stage.concurrency,
+            stage.buffer,
+            order(stage.order)
+        ),
+    );
+}
+
+/// Says what a seed is; whether it makes requests.
+fn describe_seed(seed: &SeedPlan, text: &mut Text) -> bool {
+    let asks = match &seed.source {
+        SeedItems::Listed(items) => {
+            text.say("gives", format_args!("{} items from the file", items.len()));
+            false
+        }
+        SeedItems::Range { first, last } => {
+            text.say("gives", format_args!("the ids {first} to {last}"));
+            false
+        }
+        SeedItems::Pages { request, pages, items } => {
+            text.say("asks", format_args!("{request}, up to {pages} pages"));
+            text.say("items", items.source());
+            true
+        }
+    };
+    text.say_if("where", seed.where_.as_ref().map(Expr::source));
+    asks
+}
+
+fn describe_table(table: &TablePlan, text: &mut Text) {
+    match &table.rows {
+        Some(rows) => text.say("rows", format_args!("one for each of {}", rows.source())),
+        None => text.say("rows", "one for each document"),
+    }
+    let compression = match table.compression {
+        Compression::Zstd => "zstd",
+        Compression::None => "not compressed",
+    };
+    text.say(
+        "writes",
+        format_args!("{} ({compression}, order {})", table.path.display(), order(table.order)),
+    );
+    let types: Vec<String> =
+        table.schema.fields().iter().map(|field| arrow_type(field.data_type())).collect();
+    let name_width = table.columns.iter().map(|column| column.name.chars().count()).max().unwrap_or(0);
+    let type_width = types.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    for (index, (column, data_type)) in table.columns.iter().zip(types).enumerate() {
+        let null = if column.required { "required" } else { "nullable" };
+        let mismatch = match column.on_mismatch {
+            OnMismatch::Null => "",
+            OnMismatch::Drop => ", a mismatch drops the row",
+            OnMismatch::Fail => ", a mismatch fails the run",
+        };
+        text.say(
+            if index == 0 { "columns" } else { "" },
+            format_args!(
+                "{:<name_width$}  {data_type:<type_width$}  {null}  {}{mismatch}",
+                column.name,
+                column.value.source(),
+            ),
+        );
+    }
+}
+
+/// What a stage reads by `from:`, given or by default.
+fn reads(plan: &Plan, index: StageIndex, stage: &StagePlan) -> Vec<String> {
+    let is_item_edge = |source: &Source| {
+        source.port == Port::Found
+            && plan.item_edges.iter().any(|edge| edge.from == source.stage && edge.to == index)
+    };
+    stage
+        .inputs
+        .iter()
+        .filter(|source| !is_item_edge(source))
+        .map(|source| {
+            let id = &plan.stages[source.stage].id;
+            match source.port {
+                Port::Main => id.to_string(),
+                Port::Found => format!("{id}.found"),
+                Port::Failed => format!("{id}.failed"),
+                Port::Missing => format!("{id}.missing"),
+            }
+        })
+        .collect()
+}
+
+fn describe_edge(plan: &Plan, edge: &ItemEdge) -> String {
+    format!("what {} finds ({})", plan.stages[edge.from].id, edge_kind(edge))
+}
+
+fn edge_kind(edge: &ItemEdge) -> String {
+    let kind = if edge.feedback { "feedback" } else { "forward" };
+    if edge.max_items == u64::MAX {
+        kind.to_owned()
+    } else {
+        format!("{kind}, at most {} items", edge.max_items)
+    }
+}
+
+fn fields(set: &FieldSet) -> String {
+    match set {
+        FieldSet::All => "every field".to_owned(),
+        FieldSet::Fields(fields) if fields.is_empty() => "nothing".to_owned(),
+        FieldSet::Fields(fields) => fields.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn order(order: Order) -> &'static str {
+    match order {
+        Order::Input => "input",
+        Order::Arrival => "arrival",
+    }
+}
+
+/// An Arrow type, its element types without the words around them.
+fn arrow_type(data_type: &DataType) -> String {
+    match data_type {
+        DataType::List(field) => format!("List<{}>", arrow_type(field.data_type())),
+        DataType::Timestamp(unit, zone) => {
+            format!(
+                "Timestamp({unit:?}{})",
+                zone.as_ref().map(|zone| format!(", {zone}")).unwrap_or_default()
+            )
+        }
+        other => other.to_string(),
+    }
+}
+
+/// How many requests each stage makes, and how long they take at the rate.
+fn requests(plan: &Plan, bounds: &[Bounds], text: &mut Text) {
+    text.line("\nrequests");
+    let asking = |index: &StageIndex| bounds[*index].asks;
+    let width = plan.stages.iter().map(|stage| stage.id.as_str().len()).max().unwrap_or(0).max(5);
+    for index in (0..plan.stages.len()).filter(asking) {
+        text.line(format_args!("  {:<width$}  {}", plan.stages[index].id.as_str(), bounds[index]));
+    }
+    let total = bounds.iter().filter(|bounds| bounds.asks).fold(Bounds::NONE, |sum, stage| sum.plus(*stage));
+    let time = match plan.api.rate {
+        None => String::new(),
+        Some(rate) => {
+            // What `f64` cannot hold exactly here would take longer than anybody waits.
+            let seconds = |requests: u64| {
+                #[expect(clippy::cast_precision_loss, reason = "a time for people")]
+                let seconds = requests as f64 / rate.per_second();
+                if seconds < 120.0 { format!("{seconds:.1} s") } else { format!("{:.0} min", seconds / 60.0) }
+            };
+            let most = total.most.map_or_else(|| "?".to_owned(), seconds);
+            format!(": {} to {most} at {rate}", seconds(total.least))
+        }
+    };
+    text.line(format_args!("  {:<width$}  {total}{time}", "total"));
+}
+
+/// What is legal and good to know.
+fn notes(plan: &Plan) -> Vec<String> {
+    let mut notes = Vec::new();
+    let connections = plan.api.connections;
+    for stage in &plan.stages {
+        let asks = match &stage.kind {
+            StageKind::Fetch(_) => true,
+            StageKind::Seed(seed) => matches!(seed.source, SeedItems::Pages { .. }),
+            StageKind::Expand(expand) => expand.request.is_some(),
+            StageKind::Filter(_) | StageKind::Project(_) => false,
+        };
+        if asks && stage.concurrency > connections {
+            notes.push(format!(
+                "`{}` works on {} requests at once, and the run has {connections} connections: the others wait",
+                stage.id, stage.concurrency
+            ));
+        }
+        if let (Some(own), Some(all)) = (stage.rate, plan.api.rate)
+            && asks
+            && own.per_second() > all.per_second()
+        {
+            notes.push(format!("`{}` may ask {own}, and the run {all}: its own rate does nothing", stage.id));
+        }
+    }
+    if plan.api.rate.is_none() {
+        notes.push("no rate: the API's answers alone slow this run down".to_owned());
+    }
+    notes
 }

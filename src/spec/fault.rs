@@ -4,6 +4,7 @@
 //! belong here: how a fault is drawn (`render`). Invariant: faults stand in the order of their places,
 //! each once, at most [`FAULTS_MAX`] of them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::credential;
@@ -43,6 +44,16 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// What is wrong, without credentials.
+    pub fn message(&self) -> Cow<'_, str> {
+        credential::mask(&self.title)
+    }
+
+    /// What to do about it, without credentials.
+    pub fn hint(&self) -> Option<Cow<'_, str>> {
+        self.help.as_deref().map(credential::mask)
+    }
+
     /// Writes `label` at the marked place.
     pub fn label(&mut self, label: impl Into<String>) -> &mut Self {
         self.label = Some(label.into());

@@ -153,6 +153,7 @@ impl Client {
                     }
                     refusals += 1;
                     if refusals < REFUSALS_MAX && gated < GATED_MAX {
+                        self.listener.hear(&Event::RequestRefused { stage, status });
                         continue;
                     }
                     let reason =

@@ -1,0 +1,52 @@
+//! The one object of `--output json`.
+
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::pipeline::Findings;
+use super::problem::Problem;
+use crate::report::Snapshot;
+
+/// How a run ended, for a machine. Every name is there every time.
+pub(super) fn object(
+    exit: Exit,
+    snapshot: Option<&Snapshot>,
+    problem: Option<&Problem>,
+    findings: Option<&Findings>,
+    seconds: f64,
+) -> Value {
+    let totals = snapshot.map(Snapshot::totals).unwrap_or_default();
+    let tables = snapshot.into_iter().flat_map(|snapshot| &snapshot.tables).filter_map(|table| {
+        let file = table.published.as_ref()?;
+        Some(json!({
+            "name": table.name,
+            "rows": file.rows,
+            "files": [file.path.to_string_lossy()],
+            "bytes": file.bytes,
+        }))
+    });
+    json!({
+        "status": exit.status(),
+        "run": snapshot.and_then(|snapshot| snapshot.run.as_deref()),
+        "tables": tables.collect::<Vec<_>>(),
+        "requests": totals.requests,
+        "retries": totals.retries,
+        "failed": totals.failed,
+        "missing": totals.missing,
+        "from_store": 0,
+        "seconds": (seconds * 1000.0).round() / 1000.0,
+        "verdict": null,
+        "error": problem.map(|problem| error(problem, findings)),
+    })
+}
+
+fn error(problem: &Problem, findings: Option<&Findings>) -> Value {
+    let verdict = problem.verdict();
+    let hint = (!verdict.hints.is_empty()).then(|| verdict.hints.join("; "));
+    let mut error = json!({ "code": verdict.code, "message": problem.message(), "hint": hint });
+    if let (Problem::Faults { .. }, Some(findings), Some(error)) = (problem, findings, error.as_object_mut())
+    {
+        error.insert("faults".to_owned(), findings.to_json());
+    }
+    error
+}

@@ -1,0 +1,93 @@
+//! From a file's path to its plan, or to all of its faults; and how those are told.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::printer::Printer;
+use super::problem::Problem;
+use crate::plan::{self, Options, Plan};
+use crate::spec::{self, Faults, Severity, Source};
+
+/// What was found in a file beside its plan.
+#[derive(Debug)]
+pub(super) struct Findings {
+    source: Source,
+    faults: Faults,
+}
+
+/// Reads and compiles the pipeline at `path`. The plan is `None` if the findings hold an error.
+pub(super) fn load(
+    path: &Path,
+    overrides: &[(String, String)],
+    options: &Options,
+) -> (Option<Plan>, Findings) {
+    let source = match spec::read(path) {
+        Ok(source) => source,
+        Err(faults) => return (None, Findings { source: Source::unread(path), faults }),
+    };
+    let (plan, faults) = match spec::parse(&source, overrides, &|name| std::env::var(name).ok()) {
+        Err(faults) => (None, faults),
+        Ok(parsed) => {
+            let mut faults = parsed.warnings;
+            match plan::compile(parsed.spec, options) {
+                Ok(compiled) => {
+                    faults.append(compiled.warnings);
+                    (Some(compiled.plan), faults)
+                }
+                Err(more) => {
+                    faults.append(more);
+                    (None, faults)
+                }
+            }
+        }
+    };
+    (plan, Findings { source, faults })
+}
+
+impl Findings {
+    /// Tells all of them at once.
+    pub(super) fn tell(&self, printer: &Printer) {
+        if self.faults.is_empty() {
+            return;
+        }
+        printer.talk(&if printer.is_coloured() {
+            self.faults.render_styled(&self.source)
+        } else {
+            self.faults.render(&self.source)
+        });
+    }
+
+    /// As the problem that keeps a command from going on.
+    pub(super) fn problem(&self) -> Problem {
+        Problem::Faults { file: self.source.name.clone(), count: self.faults.errors() }
+    }
+
+    /// Errors and warnings for a machine, in the order of the file.
+    pub(super) fn to_json(&self) -> Value {
+        let faults = self.faults.iter().map(|fault| {
+            let place = fault.span.map(|span| self.source.line_column(span.start));
+            json!({
+                "severity": match fault.severity {
+                    Severity::Error => "error",
+                    Severity::Warning => "warning",
+                },
+                "code": fault.code,
+                "file": self.source.name,
+                "line": place.map(|(line, _)| line),
+                "column": place.map(|(_, column)| column),
+                "message": fault.message(),
+                "help": fault.hint(),
+            })
+        });
+        faults.collect()
+    }
+}
+
+/// `--set NAME=VALUE` as typed.
+pub(super) fn parse_set(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        _ => Err("it is like `min_votes=500`".to_owned()),
+    }
+}

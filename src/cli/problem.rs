@@ -1,0 +1,253 @@
+//! What can go wrong in a command, with its exit code, its name for machines and the way out, in one match.
+
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::io;
+
+use super::exit::{Exit, Signal};
+use crate::mock::MockError;
+use crate::project::ProjectError;
+use crate::run::RunError;
+use crate::sink::SinkError;
+use crate::tmdb::{Fatal, HttpError};
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Problem {
+    /// The pipeline file has faults; they are told apart from this.
+    #[error("`{file}` has {count} {}", if *.count == 1 { "fault" } else { "faults" })]
+    Faults { file: String, count: usize },
+    /// Nothing to show to the API.
+    #[error("no credential for {base_url}: neither TMDB_TOKEN nor TMDB_API_KEY is set")]
+    NoCredential { base_url: String },
+    /// The way to the API cannot be set up.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The embedded API does not start.
+    #[error(transparent)]
+    Mock(#[from] MockError),
+    /// The run.
+    #[error("{error}")]
+    Run {
+        #[source]
+        error: RunError,
+        /// The signal that stopped it, if one did.
+        signal: Option<Signal>,
+    },
+    /// Threads or signal handlers.
+    #[error("start the program")]
+    Start(#[from] io::Error),
+}
+
+/// What follows from a problem.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// How the program ends.
+    pub exit: Exit,
+    /// Stable, in kebab-case, for `--output json`.
+    pub code: &'static str,
+    /// Ways out.
+    pub hints: Vec<String>,
+}
+
+const SETTINGS: &str = "https://www.themoviedb.org/settings/api";
+
+impl Problem {
+    /// What follows from it.
+    pub(super) fn verdict(&self) -> Verdict {
+        use Exit::{Failed, Invalid};
+        match self {
+            Self::Faults { .. } => verdict(Invalid, "invalid-file", &[]),
+            Self::NoCredential { base_url } => {
+                let mut hints = vec![
+                    format!("set TMDB_TOKEN to an API Read Access Token; an account has one at {SETTINGS}"),
+                    "or run with `--mock` against the embedded API, which needs no account".to_owned(),
+                ];
+                if base_url.starts_with("http://") {
+                    hints.push("`tmdb-etl mock` takes any token: TMDB_TOKEN=any".to_owned());
+                }
+                Verdict { exit: Invalid, code: "no-credential", hints }
+            }
+            Self::Http(HttpError::BaseUrl { .. }) => verdict(
+                Invalid,
+                "base-url",
+                &["it is like https://api.themoviedb.org/3; TMDB_BASE_URL overrides `api.base_url`"],
+            ),
+            Self::Http(HttpError::Plaintext { .. }) => {
+                verdict(Invalid, "plain-http", &["use https; plain http is for loopback only"])
+            }
+            Self::Http(HttpError::Credential) => verdict(
+                Invalid,
+                "bad-credential",
+                &["TMDB_TOKEN is one line of letters, digits, `.`, `-` and `_`"],
+            ),
+            Self::Http(HttpError::Client { .. }) => {
+                verdict(Failed, "http-client", &["check HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE"])
+            }
+            Self::Mock(MockError::Listen { .. }) => {
+                verdict(Failed, "listen", &["port 0 takes any free one: `--addr 127.0.0.1:0`"])
+            }
+            Self::Mock(MockError::Faults { .. }) => verdict(Invalid, "mock-faults", &[]),
+            Self::Mock(MockError::Recordings(_)) => verdict(Invalid, "recordings", &[]),
+            Self::Run { error, signal } => of_run(error, *signal),
+            Self::Start(_) => verdict(Failed, "start", &[]),
+        }
+    }
+
+    /// What happened, detail, `hint:`.
+    pub(super) fn render(&self, coloured: bool) -> String {
+        let (red, blue, plain) =
+            if coloured { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
+        let mut text = format!("{red}error{plain}: {self}\n");
+        for detail in self.details() {
+            // Writing into a string does not fail.
+            let _ = writeln!(text, "  {detail}");
+        }
+        for hint in self.verdict().hints {
+            let _ = writeln!(text, "{blue}hint{plain}: {hint}");
+        }
+        text
+    }
+
+    /// The message and its details in one line.
+    pub(super) fn message(&self) -> String {
+        std::iter::once(self.to_string()).chain(self.details()).collect::<Vec<_>>().join(": ")
+    }
+
+    /// The errors under this one that it does not tell itself.
+    fn details(&self) -> Vec<String> {
+        let mut told = self.to_string();
+        let mut details = Vec::new();
+        let mut source = self.source();
+        while let Some(error) = source {
+            let text = error.to_string();
+            if text != told {
+                details.push(text.clone());
+                told = text;
+            }
+            source = error.source();
+        }
+        details
+    }
+}
+
+fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
+    use Exit::Failed;
+    match error {
+        RunError::Fatal { fatal: Fatal::Unauthorized { .. }, .. } => {
+            let hint = format!("check TMDB_TOKEN (or TMDB_API_KEY) against {SETTINGS}");
+            Verdict { exit: Failed, code: "unauthorized", hints: vec![hint] }
+        }
+        RunError::Fatal { fatal: Fatal::Exhausted(_), .. } => {
+            verdict(Failed, "refused", &["lower `api.rate`, or try again later"])
+        }
+        RunError::TooManyFailures { .. } => verdict(
+            Failed,
+            "too-many-failures",
+            &["`max_failures` in the pipeline file says how many a run bears; `-v` shows every retry"],
+        ),
+        RunError::Project(ProjectError::Mismatch { .. }) => {
+            verdict(Failed, "mismatch", &["`on_mismatch: null` or `drop` bears such values and counts them"])
+        }
+        RunError::Project(ProjectError::Overflow { .. }) => verdict(Failed, "overflow", &[]),
+        RunError::Sink(error) => of_sink(error),
+        RunError::Spool { .. } => verdict(Failed, "spool", &["TMPDIR names the folder for temporary files"]),
+        RunError::Panicked { .. } => {
+            verdict(Failed, "bug", &["this is a bug in tmdb-etl; please report it with the lines above"])
+        }
+        RunError::Stopped => verdict(Exit::Stopped(signal.unwrap_or(Signal::Interrupt)), "stopped", &[]),
+        RunError::Closed(_) => verdict(Failed, "bug", &["this is a bug in tmdb-etl; please report it"]),
+    }
+}
+
+fn of_sink(error: &SinkError) -> Verdict {
+    use Exit::{Failed, Invalid, Locked};
+    match error {
+        SinkError::Full { .. } => {
+            verdict(Failed, "disk-full", &["make room, then run the same command again"])
+        }
+        SinkError::NotPermitted { .. } => verdict(
+            Failed,
+            "not-permitted",
+            &["write elsewhere: `--out DIR` for tables, `--state DIR` for state"],
+        ),
+        SinkError::Disk { .. } => verdict(Failed, "disk", &[]),
+        SinkError::NotAFile { .. } => {
+            verdict(Invalid, "not-a-file", &["move it, or give the table another path"])
+        }
+        SinkError::BadPath { .. } => verdict(Invalid, "bad-path", &[]),
+        SinkError::SamePath { .. } => verdict(Invalid, "same-output", &["give each table a path of its own"]),
+        SinkError::UnsupportedColumn { .. } => verdict(Invalid, "unsupported-column", &[]),
+        SinkError::SchemaMismatch { .. } => {
+            verdict(Failed, "bug", &["this is a bug in tmdb-etl; please report it"])
+        }
+        SinkError::Encode { .. } => verdict(Failed, "encode", &[]),
+        SinkError::Locked { .. } => verdict(Locked, "locked", &["wait for it, or stop it"]),
+        SinkError::TableLocked { .. } => {
+            verdict(Locked, "table-locked", &["run the same command again when it is done"])
+        }
+        SinkError::OtherSource { .. } => verdict(
+            Invalid,
+            "other-source",
+            &["write these tables elsewhere with `--out DIR`; data of two sources is never mixed"],
+        ),
+        SinkError::BadRecord { .. } => {
+            verdict(Failed, "bad-record", &["it was damaged from outside; move it away to go on"])
+        }
+        SinkError::RecordVersion { .. } => {
+            verdict(Failed, "record-version", &["use the version of tmdb-etl that wrote it, or a newer one"])
+        }
+        SinkError::Unfinished { source, .. } => {
+            let mut hints = of_sink(source).hints;
+            hints.push("the next run of this pipeline finishes the publish first".to_owned());
+            Verdict { exit: Failed, code: "unfinished", hints }
+        }
+    }
+}
+
+fn verdict(exit: Exit, code: &'static str, hints: &[&str]) -> Verdict {
+    Verdict { exit, code, hints: hints.iter().map(|&hint| hint.to_owned()).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn check(error: RunError, exit: Exit, code: &str) {
+        let problem = Problem::Run { error, signal: Some(Signal::Terminate) };
+        let verdict = problem.verdict();
+        assert_eq!((verdict.exit, verdict.code), (exit, code), "{problem}");
+    }
+
+    #[test]
+    fn every_kind_of_end_has_its_exit_code() {
+        let panicked =
+            || RunError::Panicked { stage: "movies".into(), message: "index out of bounds".into() };
+        check(panicked(), Exit::Failed, "bug");
+        check(RunError::Stopped, Exit::Stopped(Signal::Terminate), "stopped");
+        let other = SinkError::OtherSource { path: "a".into(), published: "mock".into(), wanted: "x".into() };
+        check(RunError::Sink(other), Exit::Invalid, "other-source");
+        let waited = std::time::Duration::from_secs(30);
+        check(
+            RunError::Sink(SinkError::TableLocked { path: "a".into(), waited }),
+            Exit::Locked,
+            "table-locked",
+        );
+    }
+
+    #[test]
+    fn panic_of_a_stage_names_the_stage_and_says_that_it_is_a_bug() {
+        let error = RunError::Panicked { stage: "movies".into(), message: "index out of bounds".into() };
+        insta::assert_snapshot!(Problem::Run { error, signal: None }.render(false), @"");
+    }
+
+    #[test]
+    fn details_are_told_once_each() {
+        let source = io::Error::other("disk on fire");
+        let path = PathBuf::from("out/films.parquet");
+        let error = RunError::Sink(SinkError::Full { action: crate::sink::Action::Write, path, source });
+        insta::assert_snapshot!(Problem::Run { error, signal: None }.render(false), @"");
+    }
+}

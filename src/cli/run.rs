@@ -1,0 +1,298 @@
+//! `run FILE`: the job.
+//!
+//! ```text
+//! embedded API? ─▶ file ─▶ plan ─▶ credential ─▶ transport ─▶ run_job ─▶ summary or JSON
+//! ```
+
+use std::io::{self, IsTerminal as _};
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use clap::{ArgAction, ValueEnum};
+use tokio_util::sync::CancellationToken;
+
+use super::exit::{Exit, Signal};
+use super::pipeline::{Findings, load, parse_set};
+use super::printer::Printer;
+use super::problem::Problem;
+use super::signals::Signals;
+use super::{logging, outcome};
+use crate::event::Listener;
+use crate::mock::{self, Config, Mock};
+use crate::plan::{Options, Plan};
+use crate::report::{Counters, Ending, Log, Mode, Progress, Snapshot, summary};
+use crate::run::{Job, Published, RunError, run_job};
+use crate::spec::Rate;
+use crate::tmdb::{Credential, Http};
+
+/// How long threads that write may go on after a run has ended early. What they leave is swept by the next run.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
+/// Run a pipeline and publish its tables.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The pipeline file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Ask the embedded API instead of TMDB: made-up films, no account needed.
+    #[arg(long)]
+    mock: bool,
+    /// Set a param; the value must have the type of the default. Repeatable.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set)]
+    set: Vec<(String, String)>,
+    /// Take only the first N items of each seed.
+    #[arg(long, value_name = "N")]
+    limit: Option<NonZeroU64>,
+    /// Where relative outputs start.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Where locks and unfinished work are kept.
+    #[arg(long, value_name = "DIR", default_value = ".tmdb-etl")]
+    state: PathBuf,
+    /// What is printed on stdout at the end.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// What is shown on stderr meanwhile; auto redraws a line on a terminal and is plain elsewhere.
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = ProgressArgument::Auto)]
+    progress: ProgressArgument,
+    /// Log to stderr; twice for every event.
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// A summary.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ProgressArgument {
+    /// As fits stderr.
+    Auto,
+    /// A line now and then.
+    Plain,
+    /// JSON lines.
+    Json,
+    /// Nothing.
+    None,
+}
+
+/// The arguments as meant.
+struct Meant {
+    file: PathBuf,
+    mock: bool,
+    overrides: Vec<(String, String)>,
+    limit: Option<u64>,
+    out: Option<PathBuf>,
+    state: PathBuf,
+    output: Output,
+    progress: Mode,
+    verbosity: u8,
+}
+
+impl From<Arguments> for Meant {
+    fn from(arguments: Arguments) -> Self {
+        let progress = match arguments.progress {
+            // Lines of a log would tear a line that is redrawn.
+            ProgressArgument::Auto if arguments.verbose == 0 && io::stderr().is_terminal() => Mode::Live,
+            ProgressArgument::Auto | ProgressArgument::Plain => Mode::Plain,
+            ProgressArgument::Json => Mode::Json,
+            ProgressArgument::None => Mode::None,
+        };
+        Self {
+            file: arguments.file,
+            mock: arguments.mock,
+            overrides: arguments.set,
+            limit: arguments.limit.map(NonZeroU64::get),
+            out: arguments.out,
+            state: arguments.state,
+            output: arguments.output,
+            progress,
+            verbosity: arguments.verbose,
+        }
+    }
+}
+
+/// How a run went, as far as it got.
+#[derive(Default)]
+struct Ran {
+    findings: Option<Findings>,
+    snapshot: Option<Snapshot>,
+    allowed: Option<Rate>,
+}
+
+/// Runs the pipeline.
+pub(super) fn execute(arguments: Arguments, printer: &Printer) -> Exit {
+    let start = Instant::now();
+    let meant = Meant::from(arguments);
+    logging::start(meant.verbosity);
+    let mut ran = Ran::default();
+    let result = on_runtime(&meant, printer, &mut ran);
+    let problem = result.as_ref().err();
+    let exit = match &result {
+        Ok(published) if published.failures == 0 => Exit::Complete,
+        Ok(_) => Exit::Partial,
+        Err(problem) => problem.verdict().exit,
+    };
+    tell(&meant, printer, &ran, exit, problem);
+    if meant.output == Output::Json {
+        let object = outcome::object(
+            exit,
+            ran.snapshot.as_ref(),
+            problem,
+            ran.findings.as_ref(),
+            start.elapsed().as_secs_f64(),
+        );
+        printer.data(&format!("{object}\n"));
+    }
+    exit
+}
+
+/// Tells people: the summary of what began, and what went wrong.
+fn tell(meant: &Meant, printer: &Printer, ran: &Ran, exit: Exit, problem: Option<&Problem>) {
+    let ending = match exit {
+        Exit::Complete => Ending::Complete,
+        Exit::Partial => Ending::Partial,
+        Exit::Stopped(_) => Ending::Stopped,
+        Exit::Failed | Exit::Invalid | Exit::Locked => Ending::Failed,
+    };
+    if let Some(snapshot) = ran.snapshot.as_ref().filter(|snapshot| snapshot.run.is_some()) {
+        let text = summary(snapshot, ending, ran.allowed);
+        if meant.output == Output::Text && problem.is_none() {
+            printer.data(&text);
+        } else {
+            printer.talk(&text);
+        }
+    }
+    // What a person asked for need not be told to them as an error.
+    if let Some(problem) = problem
+        && !matches!(exit, Exit::Stopped(_))
+    {
+        printer.talk(&problem.render(printer.is_coloured()));
+    }
+}
+
+fn on_runtime(meant: &Meant, printer: &Printer, ran: &mut Ran) -> Result<Published, Problem> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(run(meant, printer, ran));
+    runtime.shutdown_timeout(match &result {
+        // Asked twice, it ends at once.
+        Err(Interrupted::AtOnce(_)) => Duration::ZERO,
+        _ => LAST_WRITES,
+    });
+    result.map_err(|interrupted| match interrupted {
+        Interrupted::Problem(problem) => problem,
+        Interrupted::AtOnce(signal) => Problem::Run { error: RunError::Stopped, signal: Some(signal) },
+    })
+}
+
+/// Why there is nothing published.
+enum Interrupted {
+    Problem(Problem),
+    /// A second signal came.
+    AtOnce(Signal),
+}
+
+impl<E: Into<Problem>> From<E> for Interrupted {
+    fn from(error: E) -> Self {
+        Self::Problem(error.into())
+    }
+}
+
+async fn run(meant: &Meant, printer: &Printer, ran: &mut Ran) -> Result<Published, Interrupted> {
+    let mut signals = Signals::new().map_err(Problem::from)?;
+    let embedded =
+        if meant.mock { Some(mock::start(Config::default()).await.map_err(Problem::from)?) } else { None };
+    let base_url = embedded.as_ref().map(Mock::base_url).or_else(base_url_from_env);
+    let options = Options { out: meant.out.clone(), base_url };
+    let (plan, findings) = load(&meant.file, &meant.overrides, &options);
+    findings.tell(printer);
+    let findings = ran.findings.insert(findings);
+    let Some(plan) = plan else { return Err(findings.problem().into()) };
+    let transport = transport(&plan, embedded.is_some())?;
+    ran.allowed = plan.api.rate;
+
+    let counters = Arc::new(Counters::new(&plan));
+    let progress = Progress::start(meant.progress, Arc::clone(&counters), Box::new(io::stderr()));
+    let mut listeners: Vec<Arc<dyn Listener>> = vec![Arc::clone(&counters) as _, progress.listener()];
+    if meant.verbosity > 0 {
+        listeners.push(Arc::new(Log));
+    }
+    let stop = CancellationToken::new();
+    let source = if embedded.is_some() { "mock".to_owned() } else { plan.api.base_url.value.clone() };
+    let counted = Arc::clone(&counters);
+    let job = run_job(Job {
+        plan,
+        transport: Arc::new(transport),
+        source,
+        state: meant.state.clone(),
+        limit: meant.limit,
+        seed: dice(),
+        stop: stop.clone(),
+        listener: Arc::new(listeners),
+        counts: Box::new(move || counted.snapshot().to_json()),
+    });
+    let result = until_signal(job, &mut signals, &stop, &progress).await;
+    progress.finish();
+    ran.snapshot = Some(counters.snapshot());
+    if let Some(embedded) = embedded {
+        embedded.stop().await;
+    }
+    result
+}
+
+/// Waits for `job`. The first signal asks it to stop, the second does not wait for it.
+async fn until_signal(
+    job: impl Future<Output = Result<Published, RunError>>,
+    signals: &mut Signals,
+    stop: &CancellationToken,
+    progress: &Progress,
+) -> Result<Published, Interrupted> {
+    let mut job = std::pin::pin!(job);
+    let first = tokio::select! {
+        result = &mut job => return Ok(result.map_err(|error| Problem::Run { error, signal: None })?),
+        signal = signals.next() => signal,
+    };
+    stop.cancel();
+    progress.stopping(first.name());
+    tokio::select! {
+        result = &mut job => Ok(result.map_err(|error| Problem::Run { error, signal: Some(first) })?),
+        second = signals.next() => Err(Interrupted::AtOnce(second)),
+    }
+}
+
+/// The way to the API, or why nothing can be asked.
+fn transport(plan: &Plan, embedded: bool) -> Result<Http, Problem> {
+    let base_url = &plan.api.base_url.value;
+    let credential = if embedded {
+        // The embedded API takes any; the real one must not get there.
+        Some(Credential::Token("embedded-api".to_owned()))
+    } else {
+        Credential::from_env(&|name| std::env::var(name).ok())
+    };
+    let missing = credential.is_none();
+    let http = Http::new(base_url, &plan.api, credential)?;
+    if missing {
+        return Err(Problem::NoCredential { base_url: base_url.clone() });
+    }
+    Ok(http)
+}
+
+/// `TMDB_BASE_URL`, unless it is blank.
+pub(super) fn base_url_from_env() -> Option<String> {
+    let value = std::env::var("TMDB_BASE_URL").ok()?;
+    let value = value.trim();
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// Where the dice of backoff and the id of the run come from: no two runs are alike.
+fn dice() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+    nanos ^ (u64::from(std::process::id()) << 32)
+}

@@ -1,0 +1,45 @@
+//! `validate FILE…`: all faults of all files, without a request.
+
+use std::path::PathBuf;
+
+use super::exit::Exit;
+use super::pipeline::{load, parse_set};
+use super::printer::Printer;
+use crate::plan::Options;
+
+/// Check pipeline files; touches no network.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The pipeline files.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Set a param of every file; the value must have the type of the default.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set)]
+    set: Vec<(String, String)>,
+}
+
+/// Checks every file, whatever the one before it had.
+pub(super) fn execute(arguments: &Arguments, printer: &Printer) -> Exit {
+    let mut exit = Exit::Complete;
+    for file in &arguments.files {
+        let (plan, findings) = load(file, &arguments.set, &Options::default());
+        findings.tell(printer);
+        match plan {
+            Some(plan) => {
+                let (stages, tables) = (plan.stages.len(), plan.tables().count());
+                let plural = |count: usize| if count == 1 { "" } else { "s" };
+                printer.data(&format!(
+                    "{}: ok ({stages} stage{}, {tables} table{})\n",
+                    file.display(),
+                    plural(stages),
+                    plural(tables),
+                ));
+            }
+            None => {
+                exit = Exit::Invalid;
+                printer.talk(&findings.problem().render(printer.is_coloured()));
+            }
+        }
+    }
+    exit
+}

@@ -1,0 +1,255 @@
+//! Counting what happens, stage by stage.
+//!
+//! Invariant: hearing an event of a request is a few additions without a lock; locks are taken only for what
+//! is rare or kept as text.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::latency::Latency;
+use super::snapshot::{FailureNote, PublishedFile, Role, Snapshot, StageSnapshot, TableSnapshot};
+use crate::event::{Event, Listener};
+use crate::plan::{Plan, StageKind};
+use crate::spec::StageId;
+
+/// Failures that are kept with their text: nobody reads more, and a run may have a million.
+pub const FAILURES_KEPT: usize = 10;
+
+/// The counts of one run.
+#[derive(Debug)]
+pub struct Counters {
+    pipeline: String,
+    start: Instant,
+    stages: Vec<Stage>,
+    index: HashMap<StageId, usize>,
+    /// Microseconds from `start` to the first send, plus one; 0 before it.
+    first_send: AtomicU64,
+    last_send: AtomicU64,
+    rare: Mutex<Rare>,
+}
+
+#[derive(Debug)]
+struct Stage {
+    id: StageId,
+    role: Role,
+    admitted: AtomicU64,
+    found: AtomicU64,
+    requests: AtomicU64,
+    documents: AtomicU64,
+    missing: AtomicU64,
+    failed: AtomicU64,
+    retries: AtomicU64,
+    bytes: AtomicU64,
+    expression_errors: AtomicU64,
+    rows: AtomicU64,
+    finished: AtomicBool,
+    latency: Latency,
+}
+
+#[derive(Debug, Default)]
+struct Rare {
+    run: Option<String>,
+    source: Option<String>,
+    failures: Vec<FailureNote>,
+    gate: Option<(u16, Instant)>,
+    tables: HashMap<StageId, Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    dropped: u64,
+    columns: Vec<(String, u64, u64)>,
+    published: Option<(PathBuf, u64, u64)>,
+}
+
+impl Counters {
+    /// Counters at zero for the stages of `plan`; the clock starts now.
+    pub fn new(plan: &Plan) -> Self {
+        let stages: Vec<Stage> = plan
+            .stages
+            .iter()
+            .map(|stage| {
+                let role = match stage.kind {
+                    StageKind::Seed(_) => Role::Seed,
+                    StageKind::Fetch(_) => Role::Fetch,
+                    StageKind::Expand(_) => Role::Expand,
+                    StageKind::Filter(_) => Role::Filter,
+                    StageKind::Project(_) => Role::Project,
+                };
+                Stage::new(stage.id.clone(), role)
+            })
+            .collect();
+        let index = stages.iter().enumerate().map(|(index, stage)| (stage.id.clone(), index)).collect();
+        Self {
+            pipeline: plan.name.clone(),
+            start: Instant::now(),
+            stages,
+            index,
+            first_send: AtomicU64::new(0),
+            last_send: AtomicU64::new(0),
+            rare: Mutex::default(),
+        }
+    }
+
+    /// The counts of this moment.
+    pub fn snapshot(&self) -> Snapshot {
+        let rare = self.rare();
+        let now = Instant::now();
+        let (first, last) = (self.first_send.load(Ordering::Relaxed), self.last_send.load(Ordering::Relaxed));
+        let tables = self.stages.iter().filter(|stage| stage.role == Role::Project).map(|stage| {
+            let table = rare.tables.get(&stage.id);
+            TableSnapshot {
+                name: stage.id.to_string(),
+                rows: stage.rows.load(Ordering::Relaxed),
+                dropped: table.map_or(0, |table| table.dropped),
+                columns: table.map_or_else(Vec::new, |table| table.columns.clone()),
+                published: table
+                    .and_then(|table| table.published.clone())
+                    .map(|(path, rows, bytes)| PublishedFile { path, rows, bytes }),
+            }
+        });
+        Snapshot {
+            pipeline: self.pipeline.clone(),
+            run: rare.run.clone(),
+            source: rare.source.clone(),
+            elapsed: now - self.start,
+            sending: Duration::from_micros(last.saturating_sub(first)),
+            stages: self.stages.iter().map(Stage::snapshot).collect(),
+            tables: tables.collect(),
+            failures: rare.failures.clone(),
+            gate: rare.gate.filter(|(_, until)| *until > now).map(|(status, until)| (status, until - now)),
+        }
+    }
+
+    fn stage(&self, id: &StageId) -> &Stage {
+        let index = self.index.get(id).expect("events name stages of the plan");
+        &self.stages[*index]
+    }
+
+    fn rare(&self) -> MutexGuard<'_, Rare> {
+        self.rare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sent(&self) {
+        let now = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX).saturating_add(1);
+        // Whoever comes second fails, and that is right.
+        let _ = self.first_send.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        self.last_send.fetch_max(now, Ordering::Relaxed);
+    }
+}
+
+impl Listener for Counters {
+    fn hear(&self, event: &Event) {
+        match event {
+            Event::RunStarted { run, source, .. } => {
+                let mut rare = self.rare();
+                rare.run = Some(run.clone());
+                rare.source = Some(source.clone());
+            }
+            Event::StateRecovered { .. } | Event::ItemSeeded { .. } => {}
+            Event::ItemAdmitted { stage } => add(&self.stage(stage).admitted, 1),
+            Event::RequestSent { stage } => {
+                self.sent();
+                add(&self.stage(stage).requests, 1);
+            }
+            Event::RequestRetried { stage, .. } | Event::RequestRefused { stage, .. } => {
+                add(&self.stage(stage).retries, 1);
+            }
+            Event::GateClosed { status, wait } => {
+                self.rare().gate = Some((*status, Instant::now() + *wait));
+            }
+            Event::DocumentFetched { stage, bytes, latency } => {
+                let stage = self.stage(stage);
+                add(&stage.documents, 1);
+                add(&stage.bytes, *bytes as u64);
+                stage.latency.add(*latency);
+            }
+            Event::DocumentMissing { stage, latency } => {
+                let stage = self.stage(stage);
+                add(&stage.missing, 1);
+                stage.latency.add(*latency);
+            }
+            Event::ItemFailed { stage, request, error } => {
+                add(&self.stage(stage).failed, 1);
+                let mut rare = self.rare();
+                if rare.failures.len() < FAILURES_KEPT {
+                    rare.failures.push(FailureNote {
+                        stage: stage.to_string(),
+                        request: request.clone(),
+                        error: error.clone(),
+                    });
+                }
+            }
+            Event::ItemsFound { stage, count } => add(&self.stage(stage).found, *count as u64),
+            Event::ExpressionFailed { stage, count } => add(&self.stage(stage).expression_errors, *count),
+            Event::StageFinished { stage } => self.stage(stage).finished.store(true, Ordering::Relaxed),
+            Event::RowsWritten { table, rows } => add(&self.stage(table).rows, *rows as u64),
+            Event::TableCounted { table, dropped_rows, columns } => {
+                let mut rare = self.rare();
+                let table = rare.tables.entry(table.clone()).or_default();
+                table.dropped += dropped_rows;
+                for (name, mismatches, errors) in columns {
+                    match table.columns.iter_mut().find(|(known, ..)| known == name) {
+                        Some(known) => {
+                            known.1 += mismatches;
+                            known.2 += errors;
+                        }
+                        None => table.columns.push((name.clone(), *mismatches, *errors)),
+                    }
+                }
+            }
+            Event::TablePublished { table, path, rows, bytes } => {
+                let mut rare = self.rare();
+                rare.tables.entry(table.clone()).or_default().published = Some((path.clone(), *rows, *bytes));
+            }
+        }
+    }
+}
+
+impl Stage {
+    fn new(id: StageId, role: Role) -> Self {
+        Self {
+            id,
+            role,
+            admitted: AtomicU64::new(0),
+            found: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+            documents: AtomicU64::new(0),
+            missing: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            expression_errors: AtomicU64::new(0),
+            rows: AtomicU64::new(0),
+            finished: AtomicBool::new(false),
+            latency: Latency::default(),
+        }
+    }
+
+    fn snapshot(&self) -> StageSnapshot {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        StageSnapshot {
+            id: self.id.to_string(),
+            role: self.role,
+            admitted: read(&self.admitted),
+            found: read(&self.found),
+            requests: read(&self.requests),
+            documents: read(&self.documents),
+            missing: read(&self.missing),
+            failed: read(&self.failed),
+            retries: read(&self.retries),
+            bytes: read(&self.bytes),
+            expression_errors: read(&self.expression_errors),
+            finished: self.finished.load(Ordering::Relaxed),
+            p50: self.latency.quantile(0.50),
+            p99: self.latency.quantile(0.99),
+        }
+    }
+}
+
+fn add(count: &AtomicU64, number: u64) {
+    count.fetch_add(number, Ordering::Relaxed);
+}

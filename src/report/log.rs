@@ -1,0 +1,47 @@
+//! Events as lines of a log: every one at `debug`, what an operator may want to follow at `info`.
+
+use tracing::{debug, info, warn};
+
+use crate::event::{Event, Listener};
+
+/// Hands events to `tracing`.
+#[derive(Clone, Copy, Debug)]
+pub struct Log;
+
+impl Listener for Log {
+    fn hear(&self, event: &Event) {
+        match event {
+            Event::RunStarted { run, pipeline, source } => info!(run, pipeline, source, "run started"),
+            Event::StateRecovered { run, published, swept } => {
+                info!(run, ?published, swept, "state recovered");
+            }
+            Event::ItemSeeded { stage } => debug!(%stage, "item seeded"),
+            Event::ItemAdmitted { stage } => debug!(%stage, "item admitted"),
+            Event::RequestSent { stage } => debug!(%stage, "request sent"),
+            Event::RequestRetried { stage, request, reason, wait } => {
+                info!(%stage, request, reason, wait_ms = wait.as_millis(), "request retried");
+            }
+            Event::RequestRefused { stage, status } => debug!(%stage, status, "request refused"),
+            Event::GateClosed { status, wait } => {
+                info!(status, wait_ms = wait.as_millis(), "gate closed");
+            }
+            Event::DocumentFetched { stage, bytes, latency } => {
+                debug!(%stage, bytes, latency_ms = latency.as_millis(), "document fetched");
+            }
+            Event::DocumentMissing { stage, latency } => {
+                debug!(%stage, latency_ms = latency.as_millis(), "document missing");
+            }
+            Event::ItemFailed { stage, request, error } => warn!(%stage, request, error, "item failed"),
+            Event::ItemsFound { stage, count } => debug!(%stage, count, "items found"),
+            Event::ExpressionFailed { stage, count } => debug!(%stage, count, "expression failed"),
+            Event::StageFinished { stage } => info!(%stage, "stage finished"),
+            Event::RowsWritten { table, rows } => debug!(%table, rows, "rows written"),
+            Event::TableCounted { table, dropped_rows, columns } => {
+                debug!(%table, dropped_rows, ?columns, "table counted");
+            }
+            Event::TablePublished { table, path, rows, bytes } => {
+                info!(%table, path = %path.display(), rows, bytes, "table published");
+            }
+        }
+    }
+}

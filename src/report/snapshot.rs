@@ -1,0 +1,176 @@
+//! The counts of one moment, as plain data: what progress and summary are written from.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::figures::real;
+
+/// What kind of stage it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A seed.
+    Seed,
+    /// A fetch.
+    Fetch,
+    /// An expand.
+    Expand,
+    /// A filter.
+    Filter,
+    /// A project.
+    Project,
+}
+
+/// Everything that is known of a run at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The pipeline.
+    pub pipeline: String,
+    /// The run's id; `None` before it began.
+    pub run: Option<String>,
+    /// Where documents come from; `None` before it began.
+    pub source: Option<String>,
+    /// Since the command began.
+    pub elapsed: Duration,
+    /// From the first send to the last.
+    pub sending: Duration,
+    /// Stages in the order of the file.
+    pub stages: Vec<StageSnapshot>,
+    /// Tables in the order of the file.
+    pub tables: Vec<TableSnapshot>,
+    /// The first failures.
+    pub failures: Vec<FailureNote>,
+    /// For how long nobody may send, and the status that asked for it.
+    pub gate: Option<(u16, Duration)>,
+}
+
+/// Counts of one stage.
+#[derive(Clone, Debug)]
+pub struct StageSnapshot {
+    /// Its name.
+    pub id: String,
+    /// What it is.
+    pub role: Role,
+    /// Items that it took on.
+    pub admitted: u64,
+    /// Items that it found.
+    pub found: u64,
+    /// Sends, each attempt one.
+    pub requests: u64,
+    /// Documents that came.
+    pub documents: u64,
+    /// 404s.
+    pub missing: u64,
+    /// Items that failed.
+    pub failed: u64,
+    /// Attempts that were followed by another.
+    pub retries: u64,
+    /// Bytes of its documents.
+    pub bytes: u64,
+    /// Expressions that ended in an error, without those of columns.
+    pub expression_errors: u64,
+    /// It handed its last thing on.
+    pub finished: bool,
+    /// The time that half of the answers took at the most.
+    pub p50: Option<Duration>,
+    /// The time that 99 % of the answers took at the most.
+    pub p99: Option<Duration>,
+}
+
+/// Counts of one table.
+#[derive(Clone, Debug)]
+pub struct TableSnapshot {
+    /// The project stage.
+    pub name: String,
+    /// Rows so far.
+    pub rows: u64,
+    /// Rows that were dropped.
+    pub dropped: u64,
+    /// Column, values that did not fit, expressions that failed.
+    pub columns: Vec<(String, u64, u64)>,
+    /// Where it is, once it is.
+    pub published: Option<PublishedFile>,
+}
+
+/// A table in its place.
+#[derive(Clone, Debug)]
+pub struct PublishedFile {
+    /// Where.
+    pub path: PathBuf,
+    /// Rows.
+    pub rows: u64,
+    /// Size.
+    pub bytes: u64,
+}
+
+/// An item that failed.
+#[derive(Clone, Debug)]
+pub struct FailureNote {
+    /// Whose.
+    pub stage: String,
+    /// What was asked for.
+    pub request: String,
+    /// What went wrong the last time.
+    pub error: String,
+}
+
+/// Sums over all stages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Sends.
+    pub requests: u64,
+    /// Documents.
+    pub documents: u64,
+    /// Bytes of the documents.
+    pub bytes: u64,
+    /// 404s.
+    pub missing: u64,
+    /// Items that failed.
+    pub failed: u64,
+    /// Attempts that were followed by another.
+    pub retries: u64,
+}
+
+impl Snapshot {
+    /// The sums over all stages.
+    pub fn totals(&self) -> Totals {
+        self.stages.iter().fold(Totals::default(), |sum, stage| Totals {
+            requests: sum.requests + stage.requests,
+            documents: sum.documents + stage.documents,
+            bytes: sum.bytes + stage.bytes,
+            missing: sum.missing + stage.missing,
+            failed: sum.failed + stage.failed,
+            retries: sum.retries + stage.retries,
+        })
+    }
+
+    /// Sends in a second, from the first to the last; `None` where that is too short to say.
+    pub fn rate(&self) -> Option<f64> {
+        let requests = self.totals().requests;
+        (self.sending >= Duration::from_secs(1)).then(|| real(requests - 1) / self.sending.as_secs_f64())
+    }
+
+    /// The counts that the manifests of its tables hold.
+    pub fn to_json(&self) -> Value {
+        let totals = self.totals();
+        let stages = self.stages.iter().filter(|stage| stage.requests > 0).map(|stage| {
+            let counts = json!({
+                "requests": stage.requests,
+                "documents": stage.documents,
+                "missing": stage.missing,
+                "failed": stage.failed,
+                "retries": stage.retries,
+            });
+            (stage.id.clone(), counts)
+        });
+        json!({
+            "requests": totals.requests,
+            "documents": totals.documents,
+            "missing": totals.missing,
+            "failed": totals.failed,
+            "retries": totals.retries,
+            "stages": stages.collect::<serde_json::Map<_, _>>(),
+        })
+    }
+}

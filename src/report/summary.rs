@@ -1,0 +1,298 @@
+//! The text at the end of a run: what was published, what was asked, what went wrong, how to go on.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::counters::FAILURES_KEPT;
+use super::figures::{bytes, count, counted, time};
+use super::snapshot::Snapshot;
+use crate::spec::Rate;
+
+/// Columns with mismatches that are listed, and stages with a line of their own.
+const LINES_MAX: usize = 40;
+
+/// How the run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Published, nothing failed.
+    Complete,
+    /// Published, some items failed.
+    Partial,
+    /// Nothing published.
+    Failed,
+    /// Nothing published, as somebody asked it to stop.
+    Stopped,
+}
+
+/// The summary of a run of which `snapshot` is the last; `allowed` is the rate that it was held to.
+pub fn summary(snapshot: &Snapshot, ending: Ending, allowed: Option<Rate>) -> String {
+    let mut text = String::new();
+    headline(&mut text, snapshot, ending);
+    tables(&mut text, snapshot);
+    requests(&mut text, snapshot, allowed);
+    misfits(&mut text, snapshot);
+    failures(&mut text, snapshot);
+    if let Some(advice) = advice(ending) {
+        line(&mut text, format_args!("\n{advice}"));
+    }
+    text
+}
+
+fn headline(text: &mut String, snapshot: &Snapshot, ending: Ending) {
+    let took = time(snapshot.elapsed);
+    let rows: u64 =
+        snapshot.tables.iter().filter_map(|table| table.published.as_ref()).map(|file| file.rows).sum();
+    let published = || {
+        let tables = snapshot.tables.iter().filter(|table| table.published.is_some()).count();
+        format!("{} in {}", counted(rows, "rows"), counted(tables as u64, "tables"))
+    };
+    let name = &snapshot.pipeline;
+    match ending {
+        Ending::Complete => line(text, format_args!("{name}: complete, {} after {took}", published())),
+        Ending::Partial => {
+            let failed = counted(snapshot.totals().failed, "items");
+            line(
+                text,
+                format_args!("{name}: partial, {} after {took}, without {failed} that failed", published()),
+            );
+        }
+        Ending::Failed => line(text, format_args!("{name}: failed after {took}, nothing was published")),
+        Ending::Stopped => line(text, format_args!("{name}: stopped after {took}, nothing was published")),
+    }
+}
+
+fn tables(text: &mut String, snapshot: &Snapshot) {
+    let rows: Vec<[String; 4]> = snapshot
+        .tables
+        .iter()
+        .filter_map(|table| {
+            let file = table.published.as_ref()?;
+            Some([table.name.clone(), count(file.rows), bytes(file.bytes), file.path.display().to_string()])
+        })
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    let head = ["table", "rows", "size", "file"].map(str::to_owned);
+    text.push('\n');
+    columns(text, std::iter::once(&head).chain(&rows), [false, true, true, false]);
+}
+
+fn requests(text: &mut String, snapshot: &Snapshot, allowed: Option<Rate>) {
+    let totals = snapshot.totals();
+    if totals.requests == 0 {
+        return;
+    }
+    let pace = match (snapshot.rate(), allowed) {
+        (Some(rate), Some(allowed)) => format!(", {rate:.1}/s of the {allowed} allowed"),
+        (Some(rate), None) => format!(", {rate:.1}/s"),
+        (None, _) => String::new(),
+    };
+    line(
+        text,
+        format_args!(
+            "\n{}{pace}: {} ({}), {} missing, {} failed, {}",
+            counted(totals.requests, "requests"),
+            counted(totals.documents, "documents"),
+            bytes(totals.bytes),
+            count(totals.missing),
+            count(totals.failed),
+            retries(totals.retries),
+        ),
+    );
+    let head = ["stage", "requests", "documents", "missing", "failed", "p50", "p99"].map(str::to_owned);
+    let shown = |time_of: Option<Duration>| time_of.map_or_else(|| "-".to_owned(), time);
+    let rows: Vec<[String; 7]> = snapshot
+        .stages
+        .iter()
+        .filter(|stage| stage.requests > 0)
+        .take(LINES_MAX)
+        .map(|stage| {
+            [
+                stage.id.clone(),
+                count(stage.requests),
+                count(stage.documents),
+                count(stage.missing),
+                count(stage.failed),
+                shown(stage.p50),
+                shown(stage.p99),
+            ]
+        })
+        .collect();
+    columns(text, std::iter::once(&head).chain(&rows), [false, true, true, true, true, true, true]);
+}
+
+fn retries(number: u64) -> String {
+    if number == 1 { "1 retry".to_owned() } else { format!("{} retries", count(number)) }
+}
+
+/// Values that did not fit, rows that were dropped, expressions that failed.
+fn misfits(text: &mut String, snapshot: &Snapshot) {
+    let mut lines = Vec::new();
+    for table in &snapshot.tables {
+        if table.dropped > 0 {
+            lines.push(format!("{}: {} dropped", table.name, counted(table.dropped, "rows")));
+        }
+        for (column, mismatches, errors) in &table.columns {
+            let mut what = Vec::new();
+            if *mismatches > 0 {
+                what.push(format!("{} did not fit the type", counted(*mismatches, "values")));
+            }
+            if *errors > 0 {
+                what.push(format!("the expression failed {}", counted(*errors, "times")));
+            }
+            lines.push(format!("{}.{column}: {}", table.name, what.join(", ")));
+        }
+    }
+    for stage in snapshot.stages.iter().filter(|stage| stage.expression_errors > 0) {
+        lines.push(format!("{}: expressions failed {}", stage.id, counted(stage.expression_errors, "times")));
+    }
+    list(text, "what did not fit", &lines, LINES_MAX);
+}
+
+fn failures(text: &mut String, snapshot: &Snapshot) {
+    let failed = snapshot.totals().failed;
+    let lines: Vec<String> = snapshot
+        .failures
+        .iter()
+        .map(|failure| format!("{}: `{}`: {}", failure.stage, failure.request, failure.error))
+        .collect();
+    let title = if failed > lines.len() as u64 {
+        format!("the first {} of {} failures", lines.len(), count(failed))
+    } else {
+        "what failed".to_owned()
+    };
+    list(text, &title, &lines, FAILURES_KEPT);
+}
+
+fn advice(ending: Ending) -> Option<&'static str> {
+    match ending {
+        Ending::Complete => None,
+        Ending::Partial => Some(
+            "Run the same command again to fetch what failed; `max_failures` says how much may be missing.",
+        ),
+        Ending::Failed | Ending::Stopped => Some(
+            "Tables that were published before are as they were. Run the same command again to start afresh.",
+        ),
+    }
+}
+
+fn list(text: &mut String, title: &str, lines: &[String], most: usize) {
+    if lines.is_empty() {
+        return;
+    }
+    line(text, format_args!("\n{title}"));
+    for shown in lines.iter().take(most) {
+        line(text, format_args!("  {shown}"));
+    }
+    if lines.len() > most {
+        line(text, format_args!("  and {} more", count((lines.len() - most) as u64)));
+    }
+}
+
+/// Rows in columns, indented; those of `right` are aligned on the right.
+fn columns<'a, const N: usize>(
+    text: &mut String,
+    rows: impl Iterator<Item = &'a [String; N]> + Clone,
+    right: [bool; N],
+) {
+    let width = |column: usize| rows.clone().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    for row in rows {
+        let mut shown = String::from(" ");
+        for ((cell, width), right) in row.iter().zip(widths).zip(right) {
+            let padding = " ".repeat(width - cell.chars().count());
+            let (before, after) = if right { (padding, String::new()) } else { (String::new(), padding) };
+            shown.extend([" ", &before, cell, &after, " "]);
+        }
+        line(text, format_args!("{}", shown.trim_end()));
+    }
+}
+
+fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
+    // Writing into a string does not fail.
+    let _ = writeln!(text, "{content}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::super::snapshot::{FailureNote, PublishedFile, Role, StageSnapshot, TableSnapshot};
+    use super::*;
+
+    fn stage(id: &str, role: Role, requests: u64, failed: u64) -> StageSnapshot {
+        StageSnapshot {
+            id: id.to_owned(),
+            role,
+            admitted: requests,
+            found: 0,
+            requests,
+            documents: requests.saturating_sub(failed + 1),
+            missing: requests.min(1),
+            failed,
+            retries: failed * 2,
+            bytes: requests * 2000,
+            expression_errors: 0,
+            finished: true,
+            p50: (requests > 0).then_some(Duration::from_millis(52)),
+            p99: (requests > 0).then_some(Duration::from_millis(198)),
+        }
+    }
+
+    fn snapshot(failed: u64) -> Snapshot {
+        let table = |name: &str, rows, columns| TableSnapshot {
+            name: name.to_owned(),
+            rows,
+            dropped: 2,
+            columns,
+            published: Some(PublishedFile {
+                path: PathBuf::from(format!("out/{name}.parquet")),
+                rows,
+                bytes: rows * 37,
+            }),
+        };
+        Snapshot {
+            pipeline: "marvel".to_owned(),
+            run: Some("r1".to_owned()),
+            source: Some("mock".to_owned()),
+            elapsed: Duration::from_millis(12_400),
+            sending: Duration::from_secs(11),
+            stages: vec![
+                stage("marvel", Role::Seed, 0, 0),
+                stage("movies", Role::Fetch, 312, failed),
+                stage("similar", Role::Expand, 119, 0),
+            ],
+            tables: vec![
+                table("films", 310, vec![("revenue".to_owned(), 3, 0), ("collection".to_owned(), 0, 1)]),
+                table("cast", 12_040, Vec::new()),
+            ],
+            failures: (0..failed.min(2))
+                .map(|index| FailureNote {
+                    stage: "movies".to_owned(),
+                    request: format!("/movie/{index}?language=en-US"),
+                    error: "server answered 500 after 5 attempts".to_owned(),
+                })
+                .collect(),
+            gate: None,
+        }
+    }
+
+    #[test]
+    fn complete_run_says_where_its_tables_are() {
+        let rate = Rate { limit: 40.0, per: Duration::from_secs(1), burst: None };
+        insta::assert_snapshot!(summary(&snapshot(0), Ending::Complete, Some(rate)), @"");
+    }
+
+    #[test]
+    fn partial_run_says_what_failed_and_how_to_go_on() {
+        insta::assert_snapshot!(summary(&snapshot(7), Ending::Partial, None), @"");
+    }
+
+    #[test]
+    fn stopped_run_says_that_nothing_changed() {
+        let mut snapshot = snapshot(0);
+        snapshot.tables.clear();
+        insta::assert_snapshot!(summary(&snapshot, Ending::Stopped, None), @"");
+    }
+}
