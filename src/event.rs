@@ -29,6 +29,11 @@ pub enum Event {
         /// Staged files of dead runs that were removed.
         swept: usize,
     },
+    /// A seed handed an item to its readers.
+    ItemSeeded {
+        /// The seed.
+        stage: StageId,
+    },
     /// A fetch stage took on an item that it had not seen before.
     ItemAdmitted {
         /// The fetch stage.

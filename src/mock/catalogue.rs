@@ -54,6 +54,10 @@ impl Film {
     pub(super) fn genres(&self) -> &[u8] {
         &self.genres[..usize::from(self.genres_len)]
     }
+
+    pub(super) fn softcore(&self) -> bool {
+        self.adult && self.id.is_multiple_of(5)
+    }
 }
 
 impl Catalogue {
@@ -192,12 +196,13 @@ fn marvel_facts(marvel: &'static MarvelFilm, place: u32, dice: &mut Dice) -> Fil
 fn invented_facts(id: u32, dice: &mut Dice) -> Film {
     let other = 1 + dice.below(12) as usize;
     let language = if dice.percent(50) { &LANGUAGES[0] } else { &LANGUAGES[other] };
-    let year = 2027 - dice.skewed(100, 1);
+    let year = 2026 - dice.skewed(100, 1);
     let date =
         if dice.percent(6) { 0 } else { year * 10_000 + (1 + dice.below(12)) * 100 + 1 + dice.below(28) };
     let runtime = if dice.percent(15) { 0 } else { 3 + dice.below(60) + dice.below(110) };
     let budget = if dice.percent(74) { 0 } else { 1 + u64::from(dice.skewed(250_000_000, 2)) };
     let revenue = match dice.below(100) {
+        _ if date > TODAY => 0,
         0..75 => 0,
         75 => 2_150_000_000 + u64::from(dice.below(1_900_000_000)),
         _ => 1 + u64::from(dice.skewed(900_000_000, 2)),
@@ -211,7 +216,7 @@ fn invented_facts(id: u32, dice: &mut Dice) -> Film {
             genres_len += 1;
         }
     }
-    let vote_count = if dice.percent(18) { 0 } else { 1 + dice.skewed(20_000, 2) };
+    let vote_count = if date > TODAY || dice.percent(18) { 0 } else { 1 + dice.skewed(20_000, 2) };
     Film {
         id,
         place: id.saturating_add(OFFSET),

@@ -77,6 +77,14 @@ pub struct Latency {
     pub jitter: Duration,
 }
 
+impl Latency {
+    /// The latency of whatever threw `throw`.
+    pub(super) fn of(self, throw: u64) -> Duration {
+        let thousandths = u32::try_from(throw % 2_001).expect("below 2 001");
+        self.mean.saturating_sub(self.jitter) + self.jitter * thousandths / 1_000
+    }
+}
+
 /// `requests` in every sliding `window`, by the server's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
@@ -125,6 +133,14 @@ impl FaultKind {
         (Self::Slow, "slow"),
         (Self::Dead, "dead"),
     ];
+}
+
+impl fmt::Display for FaultKind {
+    /// The name on the command line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = Self::ALL.iter().find(|(kind, _)| kind == self);
+        f.write_str(named.map_or("", |&(_, name)| name))
+    }
 }
 
 /// A setting whose text form is not understood.
@@ -256,6 +272,12 @@ mod tests {
     }
 
     #[test]
+    fn latencies_spread_evenly_over_mean_and_jitter() {
+        let latency = Latency { mean: ms(50), jitter: ms(20) };
+        assert_eq!([0, 1_000, 2_000].map(|throw| latency.of(throw)), [ms(30), ms(50), ms(70)]);
+    }
+
+    #[test]
     fn rate_limits_are_read_from_text() {
         let check = |text: &str, expect: Option<(u32, u64)>| {
             let expect = expect.map(|(requests, window)| RateLimit { requests, window: ms(window) });
@@ -285,6 +307,7 @@ mod tests {
         check("500=NaN", None);
         check("503=5%", None);
         check("500", None);
+        assert!(FaultKind::ALL.iter().all(|(kind, name)| kind.to_string() == *name));
     }
 
     #[test]

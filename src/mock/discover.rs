@@ -149,6 +149,18 @@ impl Sort {
         };
         Self { by, ascending: direction == "asc" }
     }
+
+    /// What a film is sorted by, unless that is its title.
+    fn number(self, film: &Film) -> u64 {
+        match self.by {
+            SortBy::Popularity => film.popularity.into(),
+            SortBy::VoteCount => film.vote_count.into(),
+            SortBy::VoteAverage => film.vote_average.into(),
+            SortBy::Date => film.date.into(),
+            SortBy::Revenue => film.revenue,
+            SortBy::Title => 0,
+        }
+    }
 }
 
 impl<'a> Condition<'a> {
@@ -212,21 +224,21 @@ impl<'a> Condition<'a> {
 
     fn walk(&self, catalogue: &Catalogue) -> Found {
         let films = catalogue.ids().map(|id| catalogue.facts(id));
-        let mut found: Vec<Film> = films.filter(|film| self.matches(catalogue, film)).collect();
+        let matching = films.filter(|film| self.matches(catalogue, film));
+        // A number and an id of each, not its facts: this may be the whole catalogue.
+        let mut found: Vec<(u64, u32)> = matching.map(|film| (self.sort.number(&film), film.id)).collect();
         match self.sort.by {
-            SortBy::Popularity => found.sort_by_key(|film| film.popularity),
-            SortBy::VoteCount => found.sort_by_key(|film| film.vote_count),
-            SortBy::VoteAverage => found.sort_by_key(|film| film.vote_average),
-            SortBy::Date => found.sort_by_key(|film| film.date),
-            SortBy::Revenue => found.sort_by_key(|film| film.revenue),
-            SortBy::Title => found.sort_by_cached_key(|film| catalogue.original_title(film)),
+            SortBy::Title => {
+                found.sort_by_cached_key(|&(_, id)| catalogue.original_title(&catalogue.facts(id)));
+            }
+            _ => found.sort_by_key(|&(number, _)| number),
         }
         if !self.sort.ascending {
             found.reverse();
         }
         let total = u32::try_from(found.len()).expect("at most the number of films");
         let reach = (PAGE_MAX * PER_PAGE) as usize;
-        Found { ids: found.iter().take(reach).map(|film| film.id).collect(), total }
+        Found { ids: found.iter().take(reach).map(|&(_, id)| id).collect(), total }
     }
 
     fn matches(&self, catalogue: &Catalogue, film: &Film) -> bool {

@@ -37,7 +37,10 @@ impl Faults {
 
     /// The fault that this arrival of `request` meets.
     pub(super) fn meet(&mut self, request: &Request) -> Option<FaultKind> {
-        if self.dead > 0.0 && share(xxh3_64_with_seed(request.subject().as_bytes(), self.seed)) < self.dead {
+        if self.dead > 0.0
+            && let Some(subject) = request.subject()
+            && share(xxh3_64_with_seed(subject.as_bytes(), self.seed)) < self.dead
+        {
             return Some(FaultKind::Dead);
         }
         if self.shares.is_empty() {

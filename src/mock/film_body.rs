@@ -125,7 +125,7 @@ impl View<'_> {
         }
         json.put_int("budget", film.budget);
         put_genres(json, film.genres(), self.language == "de");
-        if dice.percent(41) {
+        if !real && dice.percent(41) {
             json.key("homepage").plain(format_args!("https://films.example/{}", film.id));
         } else {
             json.put_str("homepage", "");
@@ -143,7 +143,8 @@ impl View<'_> {
         json.put_str("overview", &catalogue.overview(film, self.language));
         json.put_decimal("popularity", film.popularity);
         self.put_image_of(json, "poster_path", film, film.has_poster);
-        let companies = if dice.percent(35) { 0 } else { 1 + dice.below(4) };
+        // Of a real film nothing is made up that reads like a fact.
+        let companies = if real || dice.percent(35) { 0 } else { 1 + dice.below(4) };
         put_companies(json, "production_companies", catalogue, &mut dice, companies);
         json.key("production_countries").array(|json| {
             if real || dice.percent(80) {
@@ -157,7 +158,7 @@ impl View<'_> {
         json.put_int("revenue", film.revenue);
         json.put_int("runtime", film.runtime);
         if has_softcore {
-            json.put_bool("softcore", film.adult && dice.percent(20));
+            json.put_bool("softcore", film.softcore());
         }
         json.key("spoken_languages").array(|json| {
             if real || dice.percent(85) {
@@ -204,7 +205,7 @@ impl View<'_> {
         if film.date != 0 || !film.id.is_multiple_of(5) {
             put_date(json, "release_date", film.date);
         }
-        json.put_bool("softcore", false);
+        json.put_bool("softcore", film.softcore());
         json.put_bool("video", film.video);
         json.put_decimal("vote_average", film.vote_average);
         json.put_int("vote_count", film.vote_count);

@@ -152,8 +152,10 @@ impl View<'_> {
                         "https://www.example/movie/{}/watch?locale={}",
                         film.id, language.country
                     ));
-                    for kind in ["buy", "rent", "flatrate"] {
-                        if dice.percent(60) {
+                    for (kind, percent) in
+                        [("ads", 10), ("buy", 60), ("flatrate", 40), ("free", 5), ("rent", 60)]
+                    {
+                        if dice.percent(percent) {
                             json.key(kind).array(|json| json.object(|json| put_provider(json, &mut dice)));
                         }
                     }

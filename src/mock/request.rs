@@ -7,8 +7,8 @@ pub(super) const PAGE_MAX: u32 = 500;
 /// The most names in `append_to_response`.
 pub(super) const APPEND_MAX: usize = 20;
 
-/// Path and query.
-#[derive(Clone, Debug)]
+/// Path and query. Not `Debug`: it holds the credential.
+#[derive(Clone)]
 pub(super) struct Request {
     segments: Vec<String>,
     query: Vec<(String, String)>,
@@ -64,13 +64,12 @@ impl Request {
         text
     }
 
-    /// The path down to its first number: what a fault of kind `dead` is about.
-    pub(super) fn subject(&self) -> String {
+    /// The path down to its first number, if it has one: what a fault of kind `dead` is about.
+    pub(super) fn subject(&self) -> Option<String> {
         let is_id = |part: &String| part.bytes().all(|byte| byte.is_ascii_digit());
-        let skipped = 1;
-        let end = self.segments.iter().skip(skipped).position(is_id);
-        let end = end.map_or(self.segments.len(), |at| at + skipped + 1);
-        format!("/{}", self.segments[..end].join("/"))
+        let version = 1;
+        let at = self.segments.iter().skip(version).position(is_id)?;
+        Some(format!("/{}", self.segments[..=version + at].join("/")))
     }
 
     pub(super) fn api_key(&self) -> Option<&str> {
@@ -118,9 +117,10 @@ mod tests {
 
     #[test]
     fn subject_ends_at_the_first_id() {
-        let check = |path, expect: &str| assert_eq!(Request::new(path, None).subject(), expect);
+        let check =
+            |path, expect: &str| assert_eq!(Request::new(path, None).subject().unwrap_or_default(), expect);
         check("/3/movie/12/similar", "/3/movie/12");
         check("/3/tv/12/season/1", "/3/tv/12");
-        check("/3/movie/popular", "/3/movie/popular");
+        check("/3/movie/popular", "");
     }
 }

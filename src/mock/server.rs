@@ -215,9 +215,8 @@ struct State {
 
 impl State {
     async fn serve(&self, http: HttpRequest<Incoming>) -> Result<Response<Payload>, Reset> {
-        let now = Instant::now();
         let request = Request::new(http.uri().path(), http.uri().query());
-        let _in_flight = self.counter.arrived(now, request.canonical());
+        let (now, _in_flight) = self.counter.arrived(request.canonical());
         let (answer, cut) = self.decide(&http, &request, now).await?;
         self.counter.answered(answer.status);
         Ok(wire::response(answer, http.headers(), self.retry_after, cut))
@@ -280,12 +279,10 @@ impl State {
 
     /// How long this request waits for its answer.
     fn wait(&self, request: &Request) -> Duration {
-        let Latency { mean, jitter } = self.latency;
-        if jitter.is_zero() {
-            return mean;
+        if self.latency.jitter.is_zero() {
+            return self.latency.mean;
         }
-        let throw = mix(self.api.catalogue.seed ^ xxhash_rust::xxh3::xxh3_64(request.canonical().as_bytes()));
-        let thousandths = u32::try_from(throw % 2_001).expect("below 2 001");
-        mean.saturating_sub(jitter) + jitter * thousandths / 1_000
+        let request = xxhash_rust::xxh3::xxh3_64(request.canonical().as_bytes());
+        self.latency.of(mix(self.api.catalogue.seed ^ request))
     }
 }

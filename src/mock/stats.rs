@@ -86,9 +86,11 @@ impl Counter {
         Gauge { counter: self, connection: true }
     }
 
-    /// A request arrived.
-    pub(super) fn arrived(&self, now: Instant, canonical: &str) -> Gauge<'_> {
+    /// A request arrived: when, and what it is until it is answered.
+    pub(super) fn arrived(&self, canonical: &str) -> (Instant, Gauge<'_>) {
         let mut counts = self.counts();
+        // Read under the lock, so that arrivals are in order.
+        let now = Instant::now();
         counts.stats.requests += 1;
         counts.in_flight += 1;
         counts.stats.in_flight_max = counts.stats.in_flight_max.max(counts.in_flight);
@@ -96,7 +98,7 @@ impl Counter {
             counts.stats.arrivals.push(now);
             *counts.stats.asked.entry(canonical.to_owned()).or_default() += 1;
         }
-        Gauge { counter: self, connection: false }
+        (now, Gauge { counter: self, connection: false })
     }
 
     pub(super) fn answered(&self, status: u16) {

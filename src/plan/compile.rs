@@ -1,6 +1,6 @@
 //! From what was written to what it means; every fault that needs the graph is found here, in one go.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,7 +60,6 @@ pub fn compile(spec: Spec, options: &Options) -> Result<Compiled, Faults> {
     }
     let mut compiler = Compiler { api: &api, params: &spec.params, options, faults: &mut faults };
     let kinds: Vec<Option<StageKind>> = spec.stages.iter().map(|stage| compiler.kind(stage)).collect();
-    check_outputs(&spec, &kinds, &mut faults);
     check_use(&spec, &graph, &mut faults);
     if faults.has_errors() {
         return Err(faults);
@@ -98,7 +97,7 @@ impl Compiler<'_> {
         match &stage.kind {
             Kind::Seed(seed) => self.seed(seed).map(StageKind::Seed),
             Kind::Fetch(fetch) => Some(StageKind::Fetch(self.fetch(fetch))),
-            Kind::Expand(expand) => self.expand(stage, expand).map(StageKind::Expand),
+            Kind::Expand(expand) => self.expand(expand).map(StageKind::Expand),
             Kind::Filter(filter) => {
                 self.expr(&filter.where_).map(|where_| StageKind::Filter(FilterPlan { where_ }))
             }
@@ -130,19 +129,12 @@ impl Compiler<'_> {
         }
     }
 
-    fn expand(&mut self, stage: &Stage, expand: &Expand) -> Option<ExpandPlan> {
+    fn expand(&mut self, expand: &Expand) -> Option<ExpandPlan> {
         let when = self.optional(expand.when.as_ref());
         let where_ = self.optional(expand.where_.as_ref());
         let request = expand.path.as_ref().map(|path| self.request(&path.value, &expand.query, &[]));
-        let items = match (&expand.items, &request) {
-            (None, None) => {
-                self.faults
-                    .error("missing-items", stage.id.span, "an expand without `path:` needs `items:`")
-                    .help("say where in the document the items stand, e.g. `items: '.credits.cast[]'`");
-                None
-            }
-            (items, _) => self.default(items.as_ref(), ".results[]"),
-        };
+        // Without a path the file was refused if it had no `items`.
+        let items = self.default(expand.items.as_ref(), ".results[]");
         Some(ExpandPlan {
             request,
             pages: expand.pages.get(),
@@ -274,22 +266,6 @@ fn rooted(path: &Path, out: Option<&Path>) -> PathBuf {
     }
 }
 
-/// Two tables in one file.
-fn check_outputs(spec: &Spec, kinds: &[Option<StageKind>], faults: &mut Faults) {
-    let mut taken: BTreeMap<PathBuf, Span> = BTreeMap::new();
-    for (stage, kind) in spec.stages.iter().zip(kinds) {
-        let (Kind::Project(project), Some(StageKind::Project(table))) = (&stage.kind, kind) else { continue };
-        let span = project.output.path.span;
-        let path: PathBuf = table.path.components().filter(|part| part.as_os_str() != ".").collect();
-        if let Some(first) = taken.insert(path, span) {
-            faults
-                .error("same-output", span, "two tables write one file")
-                .also(first, "the other one")
-                .help("give each table a path of its own");
-        }
-    }
-}
-
 /// What is legal and does nothing.
 fn check_use(spec: &Spec, graph: &Graph, faults: &mut Faults) {
     let read = |stage: StageIndex, port: Port| {
@@ -322,18 +298,6 @@ fn check_use(spec: &Spec, graph: &Graph, faults: &mut Faults) {
                     .help(format!("give it an `into:`, or read `{}.found`", id.value));
             }
             _ => {}
-        }
-    }
-    for group in &graph.groups {
-        let fed = group.iter().any(|&fetch| {
-            graph.inputs[fetch].iter().any(|source| source.port == Port::Main)
-                || graph.item_edges.iter().any(|edge| edge.to == fetch && !edge.in_loop)
-        });
-        if !fed {
-            let id = &spec.stages[group[0]].id;
-            faults
-                .error("no-input", id.span, format!("nothing from outside the loop feeds `{}`", id.value))
-                .help("put a seed above it, or name one in `from:`");
         }
     }
 }

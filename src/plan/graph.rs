@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::StageIndex;
-use crate::spec::{Faults, Kind, Located, Port, PortRef, Spec, Stage, nearest};
+use crate::spec::{Faults, Kind, Located, Port, PortRef, Spec, Stage, StageId};
 
 /// A port that a stage reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,25 +76,9 @@ impl Wiring<'_> {
     fn given(&mut self) {
         for index in 0..self.spec.stages.len() {
             let stage = &self.spec.stages[index];
-            if matches!(stage.kind, Kind::Seed(_)) {
-                if let Some(from) = stage.from.first() {
-                    self.faults
-                        .error("seed-with-input", from.span, "a seed takes nothing")
-                        .help("remove `from:`; a seed's items come from `ids`, `items`, `range` or `path`");
-                }
-                continue;
-            }
             for from in &stage.from {
                 if let Some(source) = self.resolve(index, from) {
-                    if self.inputs[index].contains(&source) {
-                        self.faults.error(
-                            "duplicate-input",
-                            from.span,
-                            format!("`{}` is read twice", from.value),
-                        );
-                    } else {
-                        self.inputs[index].push(source);
-                    }
+                    self.inputs[index].push(source);
                 }
             }
         }
@@ -102,14 +86,7 @@ impl Wiring<'_> {
 
     fn resolve(&mut self, reader: StageIndex, from: &Located<PortRef>) -> Option<Source> {
         let stages = &self.spec.stages;
-        let Some(index) = stages.iter().position(|stage| stage.id.value == from.value.stage) else {
-            let names = stages.iter().map(|stage| stage.id.value.as_str());
-            let near = nearest(from.value.stage.as_str(), names);
-            self.faults
-                .error("unknown-stage", from.span, format!("no stage is called `{}`", from.value.stage))
-                .did_you_mean(near);
-            return None;
-        };
+        let index = position(self.spec, &from.value.stage);
         if index >= reader {
             self.faults
                 .error(
@@ -167,26 +144,14 @@ impl Wiring<'_> {
         for (index, stage) in stages.iter().enumerate() {
             let Kind::Expand(expand) = &stage.kind else { continue };
             let Some(into) = &expand.into else { continue };
-            match stages.iter().position(|stage| stage.id.value == into.value) {
-                Some(target) if matches!(stages[target].kind, Kind::Fetch(_)) => {
-                    targets[index] = Some(target)
-                }
-                Some(target) => {
-                    let kind = kind_name(&stages[target]);
-                    self.faults
-                        .error("into-not-fetch", into.span, format!("`{}` is a {kind}", into.value))
-                        .help("`into:` names the fetch that shall ask for the items found");
-                }
-                None => {
-                    let fetches = stages
-                        .iter()
-                        .filter(|stage| matches!(stage.kind, Kind::Fetch(_)))
-                        .map(|stage| stage.id.value.as_str());
-                    let near = nearest(into.value.as_str(), fetches);
-                    self.faults
-                        .error("unknown-stage", into.span, format!("no stage is called `{}`", into.value))
-                        .did_you_mean(near);
-                }
+            let target = position(self.spec, &into.value);
+            if matches!(stages[target].kind, Kind::Fetch(_)) {
+                targets[index] = Some(target);
+            } else {
+                let kind = kind_name(&stages[target]);
+                self.faults
+                    .error("into-not-fetch", into.span, format!("`{}` is a {kind}", into.value))
+                    .help("`into:` names the fetch that shall ask for the items found");
             }
         }
         targets
@@ -263,16 +228,6 @@ fn item_edges(
                 };
                 edges.push(edge);
             }
-        }
-        let bounds = expand.max_depth.is_some() || expand.max_items.is_some();
-        if expand.into.is_none() && bounds {
-            faults
-                .error(
-                    "bound-without-into",
-                    stage.id.span,
-                    "`max_depth` and `max_items` bound an `into:` edge",
-                )
-                .help("add `into:`, or bound what it reports by `take`");
         }
         let Some(to) = into[index] else { continue };
         let feedback = Reach::new(spec.stages.len(), inputs, &edges).leads(to, index);
@@ -390,6 +345,12 @@ fn groups(spec: &Spec, reach: &Reach) -> Vec<Vec<StageIndex>> {
         }
     }
     groups
+}
+
+/// Where the stage of this name stands.
+fn position(spec: &Spec, name: &StageId) -> StageIndex {
+    let found = spec.stages.iter().position(|stage| stage.id.value == *name);
+    found.expect("the file was refused if it names a stage that it does not have")
 }
 
 /// What a port hands on; `None` if the stage has no such port.

@@ -31,6 +31,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use self::expr::{Expr, FieldSet};
+#[cfg(test)]
+mod tests;
+
 use crate::spec::{Api, MaxFailures, Order, Port, Rate, StageId};
 
 /// Rows of a record batch: enough that encoding is done in long runs, small enough to hold three of each table.
@@ -199,7 +202,7 @@ impl Plan {
         self.groups.iter().position(|group| group.contains(&stage)).expect("every fetch is in a group")
     }
 
-    /// How many items of the only seed are on their way when a table's writer takes nothing more, for a pipeline
+    /// How many items the only seed has handed out when a table's writer takes nothing more, for a pipeline
     /// that is one line from a seed to a table of one row for each document; `None` for any other.
     ///
     /// The sum of every place in which something can wait: back-pressure is tested against it by equality.
@@ -217,8 +220,8 @@ impl Plan {
         self.stages.iter().try_fold(0, |sum, stage| {
             Some(
                 sum + match &stage.kind {
-                    // In the edge, in the seed's hand, and the one that the frontier has no room for.
-                    StageKind::Seed(_) => SEED_BUFFER + 1 + 1,
+                    // In the edge, and the one that the frontier has no room for.
+                    StageKind::Seed(_) => SEED_BUFFER + 1,
                     StageKind::Project(table) if table.rows.is_none() => {
                         // Open, waiting for the writer, and in the writer's hands.
                         stage.buffer + BATCH_ROWS * (1 + WRITER_BUFFER + 1)

@@ -177,7 +177,10 @@ fn describe_table(table: &TablePlan, inputs: &[Source], text: &mut Text) {
         None if inputs.iter().all(|source| source.port == Port::Found) => {
             text.say("rows", "one for each item found");
         }
-        None => text.say("rows", "one for each document"),
+        None if inputs.iter().any(|source| source.port == Port::Main) => {
+            text.say("rows", "one for each document");
+        }
+        None => text.say("rows", "one for each item that failed or is missing"),
     }
     let compression = match table.compression {
         Compression::Zstd => "zstd",

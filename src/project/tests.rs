@@ -528,3 +528,37 @@ fn an_item_keeps_only_the_fields_that_somebody_reads() {
     }
     assert_eq!(prune(br#"{"a":1,"b":"x"}"#, &FieldSet::All), json!({"a": 1, "b": "x"}));
 }
+
+#[test]
+fn recorded_answers_give_the_same_by_both_ways() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/tmdb/recordings");
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        println!("skipped: there are no recordings beside this repository");
+        return;
+    };
+    let bodies: Vec<_> = entries.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
+    for body in &bodies {
+        let expected = serde_json::from_slice::<Value>(body).ok();
+        assert_eq!(crate::plan::expr::Json::parse(body).ok().is_some(), expected.is_some());
+    }
+    let documents: Vec<_> = bodies.iter().map(document).collect();
+    let columns = |root: &str| {
+        vec![
+            column("id", Int64, &format!("{root}.id")),
+            column("title", Text, ".title"),
+            column("date", Date, ".release_date"),
+            column("popularity", Float64, ".popularity"),
+            column("runtime", Int32, ".runtime"),
+            column("genres", list(Text), "[.genres[].name]"),
+            column("genre_ids", list(Int64), ".genre_ids"),
+            column("collection", Json, ".belongs_to_collection"),
+            column("first", Text, ".production_companies[0].name"),
+        ]
+    };
+    let mut rows = 0;
+    for source in [None, Some(".results[]"), Some(".credits.cast[]"), Some(".cast[]")] {
+        rows += both(&table(source, columns("$doc")), &documents).counts.rows;
+        both(&table(source, columns("")), &documents);
+    }
+    assert!(rows > 1000, "{rows}");
+}

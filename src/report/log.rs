@@ -15,6 +15,7 @@ impl Listener for Log {
             Event::StateRecovered { run, published, swept } => {
                 info!(run, ?published, swept, "state recovered");
             }
+            Event::ItemSeeded { stage } => debug!(%stage, "item seeded"),
             Event::ItemAdmitted { stage } => debug!(%stage, "item admitted"),
             Event::RequestSent { stage } => debug!(%stage, "request sent"),
             Event::RequestRetried { stage, request, reason, wait } => {

@@ -281,18 +281,18 @@ mod tests {
     #[test]
     fn complete_run_says_where_its_tables_are() {
         let rate = Rate { limit: 40.0, per: Duration::from_secs(1), burst: None };
-        insta::assert_snapshot!(summary(&snapshot(0), Ending::Complete, Some(rate)), @"");
+        insta::assert_snapshot!(summary(&snapshot(0), Ending::Complete, Some(rate)));
     }
 
     #[test]
     fn partial_run_says_what_failed_and_how_to_go_on() {
-        insta::assert_snapshot!(summary(&snapshot(7), Ending::Partial, None), @"");
+        insta::assert_snapshot!(summary(&snapshot(7), Ending::Partial, None));
     }
 
     #[test]
     fn stopped_run_says_that_nothing_changed() {
         let mut snapshot = snapshot(0);
         snapshot.tables.clear();
-        insta::assert_snapshot!(summary(&snapshot, Ending::Stopped, None), @"");
+        insta::assert_snapshot!(summary(&snapshot, Ending::Stopped, None));
     }
 }

@@ -7,6 +7,7 @@ use super::error::RunError;
 use super::outlets::Outlets;
 use super::rows::{self, Ending};
 use crate::engine::{Parcel, Work};
+use crate::event::Event;
 use crate::plan::{Document, FetchPlan, Item};
 use crate::spec::Port;
 use crate::tmdb::{Answer, Caller};
@@ -32,6 +33,7 @@ impl Work for Fetcher {
 
     async fn work(self: Arc<Self>, parcel: Parcel<Item>) -> Result<Fetched, RunError> {
         let Parcel { value: item, token } = parcel;
+        self.context.listener.hear(&Event::ItemAdmitted { stage: self.caller.stage.clone() });
         match self.context.ask(&self.caller, &self.plan.request, &item, 1).await? {
             Ok((_, Answer::Document { body, fetched_at })) => {
                 Ok(Fetched::Document(Parcel { value: Document { item, body, fetched_at }, token }))

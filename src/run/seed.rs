@@ -10,6 +10,7 @@ use super::error::RunError;
 use super::outlets::Outlets;
 use super::rows::{self, Ending};
 use crate::engine::{Closed, Parcel, Sender, Work, edge, run_stage};
+use crate::event::Event;
 use crate::plan::expr::{FieldSet, Input, Json, Scope};
 use crate::plan::{Hands, Item, SeedItems, SeedPlan};
 use crate::project::prune;
@@ -119,6 +120,7 @@ impl Seeder {
         for reader in &self.readers {
             reader.feed.send(Item::seed(prune(&body, &reader.keeps))).await?;
         }
+        self.context.listener.hear(&Event::ItemSeeded { stage: self.caller.stage.clone() });
         Ok(())
     }
 

@@ -40,24 +40,32 @@ impl Spool {
         writer.write(batch).map_err(|error| self.error(error))
     }
 
-    /// Hands every batch to `take`, in order. Blocks.
-    pub(super) fn replay(
-        &self,
-        mut take: impl FnMut(RecordBatch) -> Result<(), RunError>,
-    ) -> Result<(), RunError> {
+    /// Ends the writing and goes back to the first batch. Blocks.
+    pub(super) fn replay(self) -> Result<Stored, RunError> {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let writer = writer.expect("a spool is read once");
+        let mut writer = writer.expect("a spool is read once");
+        writer.finish().map_err(|error| self.error(error))?;
         let buffered = writer.into_inner().map_err(|error| self.error(error))?;
         let mut file = buffered.into_inner().map_err(|error| self.error(error))?;
         file.seek(SeekFrom::Start(0)).map_err(|error| self.error(error))?;
         let batches = StreamReader::try_new(BufReader::new(file), None).map_err(|error| self.error(error))?;
-        for batch in batches {
-            take(batch.map_err(|error| self.error(error))?)?;
-        }
-        Ok(())
+        Ok(Stored { spool: self, batches })
     }
 
     fn error(&self, error: impl std::fmt::Display) -> RunError {
         RunError::Spool { table: self.table.to_string(), reason: error.to_string() }
+    }
+}
+
+/// The batches of a spool, from the first.
+pub(super) struct Stored {
+    spool: Spool,
+    batches: StreamReader<BufReader<File>>,
+}
+
+impl Stored {
+    /// The next batch, or none after the last. Blocks.
+    pub(super) fn next_batch(&mut self) -> Result<Option<RecordBatch>, RunError> {
+        self.batches.next().transpose().map_err(|error| self.spool.error(error))
     }
 }

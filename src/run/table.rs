@@ -61,7 +61,7 @@ pub(super) async fn table<S: TableSink>(
     context: Arc<Context>,
 ) -> Result<(), RunError> {
     let (batches, queue) = edge(WRITER_BUFFER);
-    let writer = on_thread(move || write(sink, queue));
+    let writer = write(sink, queue);
     let project = async {
         let mut inputs = inputs.into_iter();
         let first = inputs.next().expect("a project reads something");
@@ -76,9 +76,17 @@ pub(super) async fn table<S: TableSink>(
         let first = decode(&plan, first, Destination::Writer(batches.clone()), &context);
         futures::future::try_join(first, futures::future::try_join_all(later)).await?;
         for spool in spools {
-            let batches = batches.clone();
-            on_thread(move || spool.replay(|batch| Ok(batches.send_blocking(ToWriter::Batch(batch))?)))
-                .await?;
+            let mut stored = on_thread(move || spool.replay()).await?;
+            loop {
+                let (back, batch) = on_thread(move || {
+                    let batch = stored.next_batch();
+                    (stored, batch)
+                })
+                .await;
+                stored = back;
+                let Some(batch) = batch? else { break };
+                batches.send(ToWriter::Batch(batch)).await?;
+            }
         }
         batches.send(ToWriter::End).await?;
         drop(batches);
@@ -163,12 +171,23 @@ async fn hand_on(
     Ok(())
 }
 
-/// The writer's thread: `None` if the run ended before the table did.
-fn write<S: TableSink>(mut sink: S, mut queue: Receiver<ToWriter>) -> Result<Option<S::Staged>, SinkError> {
-    while let Some(message) = queue.recv_blocking() {
+/// The writing half, each batch on a thread; `None` if the run ended before the table did.
+async fn write<S: TableSink>(
+    mut sink: S,
+    mut queue: Receiver<ToWriter>,
+) -> Result<Option<S::Staged>, SinkError> {
+    while let Some(message) = queue.recv().await {
         match message {
-            ToWriter::Batch(batch) => sink.write(&batch)?,
-            ToWriter::End => return sink.finish().map(Some),
+            ToWriter::Batch(batch) => {
+                let (back, result) = on_thread(move || {
+                    let result = sink.write(&batch);
+                    (sink, result)
+                })
+                .await;
+                sink = back;
+                result?;
+            }
+            ToWriter::End => return on_thread(move || sink.finish()).await.map(Some),
         }
     }
     Ok(None)

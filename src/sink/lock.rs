@@ -29,8 +29,7 @@ const TABLE_RETRY: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Lock {
     state: PathBuf,
-    // Closing the file gives the lock back.
-    _file: File,
+    _held: Held,
 }
 
 /// Who holds a lock, as it wrote itself into the file.
@@ -77,7 +76,7 @@ impl Lock {
         let holder = Holder { pid: std::process::id(), host: host(), since: Timestamp::now() };
         let text = serde_json::to_vec(&holder).expect("a holder is plain data");
         file.set_len(0).and_then(|()| file.write_all(&text)).map_err(on(Action::Write))?;
-        Ok(Self { state, _file: file })
+        Ok(Self { state, _held: Held(file) })
     }
 
     /// The state folder, absolute.
@@ -89,7 +88,7 @@ impl Lock {
 /// The right to publish one table.
 #[derive(Debug)]
 pub(super) struct TableLock {
-    _file: File,
+    _held: Held,
 }
 
 impl TableLock {
@@ -100,7 +99,7 @@ impl TableLock {
         let start = Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Self { _file: file }),
+                Ok(()) => return Ok(Self { _held: Held(file) }),
                 Err(TryLockError::WouldBlock) if start.elapsed() < wait => thread::sleep(TABLE_RETRY),
                 Err(TryLockError::WouldBlock) => {
                     return Err(SinkError::TableLocked { path: table.to_path_buf(), waited: wait });
@@ -108,6 +107,18 @@ impl TableLock {
                 Err(TryLockError::Error(error)) => return Err(SinkError::disk(Action::Lock, &path, error)),
             }
         }
+    }
+}
+
+/// A locked file.
+#[derive(Debug)]
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a child process has a copy of the file between its fork and its
+        // exec, and with it the lock. What cannot be unlocked here goes with the last copy.
+        let _ = self.0.unlock();
     }
 }
 

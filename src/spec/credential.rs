@@ -15,6 +15,10 @@ const KEY_BYTES_MIN: usize = 12;
 /// Variables of the environment that hold the credential.
 pub(super) const VARIABLES: [&str; 2] = ["TMDB_TOKEN", "TMDB_API_KEY"];
 
+/// What to do about a credential in the file.
+pub(super) const HINT: &str =
+    "the credential is never in the file: set TMDB_TOKEN or TMDB_API_KEY in the environment";
+
 /// Names of query parameters that carry a credential.
 pub(super) const PARAMETERS: [&str; 5] =
     ["api_key", "apikey", "access_token", "session_id", "guest_session_id"];

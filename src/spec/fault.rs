@@ -5,6 +5,7 @@
 //! each once, at most [`FAULTS_MAX`] of them.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::credential;
 use super::model::Span;
@@ -88,7 +89,7 @@ pub struct Faults {
     dropped: usize,
     secrets: Vec<Span>,
     /// Takes the labels and hints of a fault that is not kept.
-    spill: Fault,
+    spill: Box<Fault>,
 }
 
 impl Faults {
@@ -168,12 +169,12 @@ impl Faults {
             .iter()
             .any(|kept| kept.code == fault.code && kept.title == fault.title && start(kept) == start(&fault));
         if known {
-            self.spill = fault;
+            *self.spill = fault;
             return &mut self.spill;
         }
         if self.is_full() {
             self.dropped += 1;
-            self.spill = fault;
+            *self.spill = fault;
             return &mut self.spill;
         }
         let at = self.list.partition_point(|kept| start(kept) <= start(&fault));
@@ -181,6 +182,15 @@ impl Faults {
         &mut self.list[at]
     }
 }
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.errors == 1 { "" } else { "s" };
+        write!(f, "the pipeline file has {} error{plural}", self.errors)
+    }
+}
+
+impl std::error::Error for Faults {}
 
 fn is_error(fault: &Fault) -> bool {
     fault.severity == Severity::Error

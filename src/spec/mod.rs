@@ -25,7 +25,7 @@ mod source;
 mod tree;
 mod yaml;
 
-pub use decode::{Parsed, parse};
+pub use decode::{BaseUrlError, Parsed, parse, parse_base_url};
 pub use fault::{FAULTS_MAX, Fault, Faults, Severity, clip};
 pub use model::*;
 pub use nearest::nearest;

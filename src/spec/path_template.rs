@@ -66,7 +66,7 @@ pub(super) enum TemplateError {
     #[error("a path has no `.` or `..` between its slashes")]
     Dots,
     /// `//` or `/` at the end.
-    #[error("a path has something between its slashes")]
+    #[error("nothing stands between two slashes or behind the last")]
     EmptySegment,
     /// A space, a control character, `\\`.
     #[error("a path has no {0:?}")]

@@ -171,7 +171,20 @@ mod tests {
             .label("again")
             .also(Span { start: 0, end: 1 }, "first here")
             .help("keep one");
-        insta::assert_snapshot!(faults.render(&source));
+        insta::assert_snapshot!(faults.render(&source), @r"
+        error[duplicate-key]: `a` stands twice
+         --> p.yaml:3:1
+          |
+        3 | a: 3
+          | ^ again
+          |
+         ::: p.yaml:1:1
+          |
+        1 | a: 1
+          | - first here
+          |
+          = help: keep one
+        ");
     }
 
     #[test]

@@ -97,6 +97,7 @@ impl fmt::Display for Scalar {
             Core::Null => f.write_str("empty"),
             Core::Bool(_) => write!(f, "the boolean `{}`", self.text),
             Core::Int(_) | Core::Float(_) => write!(f, "the number `{}`", clip(&self.text)),
+            Core::String if self.text.trim().is_empty() => f.write_str("empty text"),
             Core::String => f.write_str("text"),
         }
     }

@@ -45,7 +45,7 @@ impl Source {
             Err(error) => {
                 let valid = error.utf8_error().valid_up_to();
                 let bytes = error.as_bytes();
-                let line = 1 + bytes[..valid].iter().filter(|&&byte| byte == b'\n').count();
+                let line = bytes[..valid].split(|&byte| byte == b'\n').count();
                 let mut faults = Faults::default();
                 faults
                     .error_without_place(
@@ -68,7 +68,7 @@ impl Source {
     /// Number (from 1) and first byte of the line that holds `byte`.
     pub(super) fn line_start(&self, byte: usize) -> (usize, usize) {
         let before = &self.text.as_bytes()[..byte.min(self.text.len())];
-        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        let line = before.split(|&byte| byte == b'\n').count();
         let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         (line, start)
     }

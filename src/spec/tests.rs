@@ -2,6 +2,7 @@
 //! as they are shown, and hostile input.
 
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
@@ -81,7 +82,81 @@ fn everything_that_marvel_says_is_in_the_spec() {
         panic!("a seed with ids")
     };
     assert_eq!((items.len(), &items[0]["id"]), (28, &1726.into()));
-    insta::assert_debug_snapshot!((&spec.api, spec.max_failures, &spec.stages[1..]));
+    assert_eq!((spec.name.as_str(), spec.max_failures), ("marvel", MaxFailures::Percent(1.0)));
+    assert_eq!((spec.api.timeout.as_secs(), spec.api.retry.max_elapsed.as_secs()), (10, 120));
+    let Kind::Fetch(movies) = &spec.stages[1].kind else { panic!("a fetch") };
+    let append: Vec<&str> = movies.append.iter().map(|name| name.value.as_str()).collect();
+    assert_eq!(
+        (movies.path.value.to_string().as_str(), &append[..]),
+        ("/movie/{id}", &["credits", "keywords"][..])
+    );
+    assert_eq!(movies.requests.concurrency.map(NonZeroU32::get), Some(16));
+    assert_eq!(movies.requests.buffer.map(NonZeroU32::get), Some(64));
+    let Kind::Expand(similar) = &spec.stages[2].kind else { panic!("an expand") };
+    let text =
+        |expression: &Option<Located<String>>| expression.as_ref().map(|located| located.value.clone());
+    assert_eq!(text(&similar.when).as_deref(), Some(".vote_count > $params.min_votes"));
+    assert_eq!(text(&similar.items).as_deref(), Some(".results[]"));
+    assert_eq!(text(&similar.where_).as_deref(), Some(".original_language == \"en\""));
+    assert_eq!(similar.into.as_ref().map(|into| into.value.as_str()), Some("movies"));
+    assert_eq!((similar.take, similar.max_depth, similar.max_items), (Some(3), Some(2), Some(2000)));
+    let Kind::Project(films) = &spec.stages[3].kind else { panic!("a table") };
+    let columns: Vec<String> = films
+        .columns
+        .iter()
+        .map(|column| {
+            let value = column.value.as_ref().map_or("-", |value| value.value.as_str());
+            format!("{}: {} = {value}", column.name.value, column.column_type.value)
+        })
+        .collect();
+    assert_eq!(
+        columns,
+        [
+            "id: int64 = -",
+            "title: string = -",
+            "release_date: date = -",
+            "runtime: int32 = -",
+            "revenue: int64 = -",
+            "collection: string = .belongs_to_collection.name",
+            "genres: list<string> = [.genres[].name]",
+            "depth: int32 = $meta.depth",
+        ]
+    );
+    assert_eq!(films.output.path.value, Path::new("out/marvel/films.parquet"));
+    let Kind::Project(cast) = &spec.stages[4].kind else { panic!("a table") };
+    assert_eq!(text(&cast.rows).as_deref(), Some(".credits.cast[]"));
+    assert!(cast.columns[0].required && !cast.columns[2].required);
+    let from: Vec<String> = spec.stages[5].from.iter().map(|port| port.value.to_string()).collect();
+    assert_eq!(from, ["similar.found"]);
+}
+
+#[test]
+fn places_are_where_things_stand() {
+    let source = read(&root().join("pipelines/marvel.yaml")).expect("readable");
+    let spec = parse(&source, &[], &no_variables).expect("valid").spec;
+    let at = |span: Span| &source.text[span.start..span.end];
+    assert_eq!(at(spec.api.base_url.span), "https://api.themoviedb.org/3");
+    assert_eq!(at(spec.stages[1].id.span), "movies");
+    assert_eq!(at(spec.stages[5].from[0].span), "similar.found");
+    let Kind::Expand(similar) = &spec.stages[2].kind else { panic!("an expand") };
+    assert_eq!(similar.when.as_ref().map(|when| at(when.span)), Some("'.vote_count > $params.min_votes'"));
+    assert_eq!(similar.path.as_ref().map(|path| at(path.span)), Some("/movie/{id}/similar"));
+}
+
+#[test]
+fn line_ends_of_windows_and_a_byte_order_mark_are_read() {
+    let text = include_str!("../../pipelines/marvel.yaml").replace('\n', "\r\n");
+    let parsed = parse_text(&format!("\u{feff}{text}")).expect("valid");
+    assert_eq!(parsed.spec.stages.len(), 6);
+    let faults = parse_text(&text.replace("int32", "int23")).expect_err("no type");
+    let shown = faults.render(&Source::new("p.yaml", text.replace("int32", "int23")));
+    assert!(shown.contains("did you mean `int32`?") && !shown.contains('\r'), "{shown}");
+}
+
+#[test]
+fn faults_count_themselves_in_words() {
+    let faults = parse_text("name: 1\n").expect_err("three faults");
+    assert_eq!(faults.to_string(), "the pipeline file has 3 errors");
 }
 
 #[test]
@@ -151,7 +226,8 @@ fn unlimited_rate_against_tmdb_is_a_warning() {
 #[test]
 fn hostile_files_of_a_megabyte_end_in_few_faults() {
     let fill = |unit: &str| unit.repeat(SOURCE_BYTES_MAX / unit.len());
-    let many_keys: String = (0..70_000).map(|key| format!("k{key}: 1\n")).collect();
+    let many_keys: String =
+        (0..70_000).fold(String::new(), |text, key| text + "k" + &key.to_string() + ": 1\n");
     let bomb: String = (1..200)
         .map(|level| format!("x-{level}: &a{level} [*a{0}, *a{0}, *a{0}, *a{0}]\n", level - 1))
         .fold("x-0: &a0 [1, 1, 1, 1]\n".to_owned(), |text, line| text + &line);
@@ -279,12 +355,26 @@ proptest! {
     }
 
     #[test]
-    fn no_cut_or_changed_byte_of_a_pipeline_makes_it_panic(at in 0..4000usize, with in ".{0,3}", cut in 0..40usize) {
+    fn a_credential_at_any_place_is_a_fault_and_is_not_shown(
+        at in 0..6000usize,
+        before in prop::sample::select(vec![" ", "\"", "'", ": ", "=", "\n", "# ", ", ", "[", "{", "Bearer ", "\n  "]),
+        after in prop::sample::select(vec!["", " ", "\"", "'", ": ", "\n", ",", "]", "}", ": {kind: seed}\n"]),
+    ) {
         let mut text = include_str!("../../pipelines/marvel.yaml").to_owned();
-        let mut start = at.min(text.len());
-        while !text.is_char_boundary(start) { start -= 1; }
-        let mut end = (start + cut).min(text.len());
-        while !text.is_char_boundary(end) { end -= 1; }
+        let at = text.floor_char_boundary(at);
+        text.insert_str(at, &format!("{before}eyJhbGciOiJIUzI1NiJ9.S3cretS3cretS3cret{after}"));
+        let source = Source::new("p.yaml", text);
+        let faults = parse(&source, &[], &no_variables).expect_err("a credential");
+        prop_assert!(faults.iter().any(|fault| fault.code == "credential-in-file"));
+        let shown = faults.render(&source) + &faults.render_styled(&source);
+        prop_assert!(!shown.to_lowercase().contains("s3cret"), "{}", shown);
+    }
+
+    #[test]
+    fn no_cut_or_changed_byte_of_a_pipeline_makes_it_panic(at in 0..6000usize, with in ".{0,3}", cut in 0..40usize) {
+        let mut text = include_str!("../../pipelines/marvel.yaml").to_owned();
+        let start = text.floor_char_boundary(at);
+        let end = text.floor_char_boundary(start + cut).max(start);
         text.replace_range(start..end, &with);
         let source = Source::new("p.yaml", text);
         if let Err(faults) = parse(&source, &[], &no_variables) {

@@ -88,7 +88,7 @@ fn count(tokens: &[Token<&str>]) -> usize {
 
 /// Tokens to the tree.
 pub(super) fn term<'s>(source: &'s str, tokens: &[Token<&'s str>]) -> Result<Term<&'s str>, ExprFault> {
-    Parser::new(tokens).parse(|parser| parser.term()).map_err(|errors| parsing(source, errors))
+    Parser::new(tokens).parse(Parser::term).map_err(|errors| parsing(source, errors))
 }
 
 /// Text to a filter.

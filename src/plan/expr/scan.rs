@@ -367,9 +367,11 @@ impl<'a> Scanner<'a> {
 fn stops_in(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES * 0x80;
+    const QUOTE: u64 = 0x22;
+    const BACKSLASH: u64 = 0x5c;
     let zero_in = |x: u64| x.wrapping_sub(ONES) & !x & HIGHS;
     let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-    control | zero_in(word ^ (ONES * b'"' as u64)) | zero_in(word ^ (ONES * b'\\' as u64))
+    control | zero_in(word ^ (ONES * QUOTE)) | zero_in(word ^ (ONES * BACKSLASH))
 }
 
 #[cfg(test)]

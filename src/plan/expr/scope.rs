@@ -221,14 +221,14 @@ impl<'a> Scope<'a> {
     }
 
     fn item(&self) -> &Val {
-        self.item.get_or_init(|| self.from_item(|item| Some(&item.fields)))
+        self.item.get_or_init(|| self.of_item(|item| Some(&item.fields)))
     }
 
     fn parent(&self) -> &Val {
-        self.parent.get_or_init(|| self.from_item(|item| item.parent.as_ref()))
+        self.parent.get_or_init(|| self.of_item(|item| item.parent.as_ref()))
     }
 
-    fn from_item(&self, pick: impl Fn(&Item) -> Option<&Arc<Value>>) -> Val {
+    fn of_item(&self, pick: impl Fn(&Item) -> Option<&Arc<Value>>) -> Val {
         let value = self.document.and_then(|document| pick(&document.item));
         value.map_or(Val::Null, |value| Json::from_value(value).0)
     }

@@ -99,6 +99,15 @@ impl<'s> Walk<'s> {
         self.fault.get_or_insert(ExprFault { message, at: Some(at), help });
     }
 
+    fn terms<'t>(&mut self, terms: impl IntoIterator<Item = &'t Term<&'s str>>)
+    where
+        's: 't,
+    {
+        for term in terms {
+            self.term(term);
+        }
+    }
+
     fn term(&mut self, term: &Term<&'s str>) {
         match term {
             Term::Id | Term::Recurse | Term::Num(_) | Term::Break(_) | Term::Arr(None) => {}
@@ -113,7 +122,7 @@ impl<'s> Walk<'s> {
             Term::Obj(entries) => {
                 for (key, value) in entries {
                     self.term(key);
-                    value.iter().for_each(|value| self.term(value));
+                    self.terms(value);
                 }
             }
             Term::BinOp(left, op, right) => {
@@ -126,21 +135,23 @@ impl<'s> Walk<'s> {
             Term::Fold(_, source, pattern, args) => {
                 self.term(source);
                 self.pattern(pattern);
-                args.iter().for_each(|arg| self.term(arg));
+                self.terms(args);
             }
             Term::TryCatch(body, catch) => {
                 self.term(body);
-                catch.iter().for_each(|catch| self.term(catch));
+                self.terms(catch.as_deref());
             }
             Term::IfThenElse(branches, otherwise) => {
                 for (condition, then) in branches {
                     self.term(condition);
                     self.term(then);
                 }
-                otherwise.iter().for_each(|otherwise| self.term(otherwise));
+                self.terms(otherwise.as_deref());
             }
             Term::Def(definitions, body) => {
-                definitions.iter().for_each(|definition| self.definition(definition));
+                for definition in definitions {
+                    self.definition(definition);
+                }
                 self.term(body);
             }
             Term::Call(name, args) => {
@@ -151,7 +162,7 @@ impl<'s> Walk<'s> {
                         Some("`recurse`, `while`, `until`, `limit` and `reduce` repeat without a recursion of one's own".into()),
                     );
                 }
-                args.iter().for_each(|arg| self.term(arg));
+                self.terms(args);
             }
             Term::Var(name) => self.variable(name, None),
             Term::Path(head, path) => self.path(head, path),

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::super::credential;
 use super::super::fault::Faults;
 use super::super::model::{Api, Located, MaxFailures, Rate, Retry, Span};
 use super::super::scalar::Core;
@@ -16,13 +17,13 @@ const CONNECTIONS_MAX: u32 = 256;
 /// Most sends of one request.
 const ATTEMPTS_MAX: u32 = 20;
 /// Longest time that one request is tried for.
-const MAX_ELAPSED_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_ELAPSED_MAX: Duration = Duration::from_hours(24);
 
 static API: Keys = Keys {
     later: &["keep", "resume_within"],
     elsewhere: &[
-        ("token", "the credential is never in the file: set TMDB_TOKEN or TMDB_API_KEY in the environment"),
-        ("api_key", "the credential is never in the file: set TMDB_TOKEN or TMDB_API_KEY in the environment"),
+        ("token", credential::HINT),
+        ("api_key", credential::HINT),
         ("concurrency", "it belongs to a stage; `connections` holds for the whole run"),
     ],
     ..Keys::new("`api`", &["base_url", "language", "rate", "connections", "timeout", "retry"])
@@ -76,7 +77,7 @@ fn default_api() -> Api {
         rate: Some(Rate { limit: 40.0, per: Duration::from_secs(1), burst: None }),
         connections: CONNECTIONS,
         timeout: Duration::from_secs(10),
-        retry: Retry { attempts: ATTEMPTS, max_elapsed: Duration::from_secs(120) },
+        retry: Retry { attempts: ATTEMPTS, max_elapsed: Duration::from_mins(2) },
     }
 }
 

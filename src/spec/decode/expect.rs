@@ -79,22 +79,18 @@ pub(super) fn expression(entry: &Entry, faults: &mut Faults) -> Option<Located<S
 pub(super) fn integer(entry: &Entry, range: RangeInclusive<u64>, faults: &mut Faults) -> Option<u64> {
     let takes = format!("a whole number from {} to {}", range.start(), range.end());
     let scalar = scalar(&entry.key, &entry.value, &takes, faults)?;
-    match scalar.core {
-        Core::Int(number) => match u64::try_from(number).ok().filter(|number| range.contains(number)) {
-            Some(number) => Some(number),
-            None => {
-                faults.error("out-of-range", entry.value.span, format!("`{}` takes {takes}", entry.key));
-                None
-            }
-        },
-        _ => {
-            let fault = wrong(&entry.key, &entry.value, &takes, faults);
-            if scalar.style == Style::Quoted && matches!(Core::of(&scalar.text), Core::Int(_)) {
-                fault.help("remove the quotes");
-            }
-            None
+    let Core::Int(number) = scalar.core else {
+        let fault = wrong(&entry.key, &entry.value, &takes, faults);
+        if scalar.style == Style::Quoted && matches!(Core::of(&scalar.text), Core::Int(_)) {
+            fault.help("remove the quotes");
         }
+        return None;
+    };
+    let number = u64::try_from(number).ok().filter(|number| range.contains(number));
+    if number.is_none() {
+        faults.error("out-of-range", entry.value.span, format!("`{}` takes {takes}", entry.key));
     }
+    number
 }
 
 /// A whole number from 1 to `most`.

@@ -95,10 +95,18 @@ fn judge(entry: &Entry, keys: &Keys, faults: &mut Faults) {
             fault.help(*instead);
         } else if let Some(name) = nearest(key, keys.known.iter().copied()) {
             fault.did_you_mean(Some(name));
+        } else if let Some((name, instead)) = near_elsewhere(key, keys) {
+            fault.help(format!("did you mean `{name}`? {instead}"));
         } else {
             fault.help(format!("its keys: {}", keys.known.join(", ")));
         }
     }
+}
+
+/// The key of another place that `key` was meant to be, and what to do instead.
+fn near_elsewhere(key: &str, keys: &Keys) -> Option<(&'static str, &'static str)> {
+    let name = nearest(key, keys.elsewhere.iter().map(|&(name, _)| name))?;
+    keys.elsewhere.iter().copied().find(|&(known, _)| known == name)
 }
 
 /// A part of the language that this version recognises and does not have.

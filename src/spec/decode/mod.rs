@@ -20,12 +20,14 @@ mod table;
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::credential;
 use super::fault::{Faults, clip};
 use super::model::{Kind, Span, Spec, Stage};
 use super::scalar::Core;
 use super::source::{SOURCE_BYTES_MAX, Source};
 use super::tree::{Entry, Node, NodeValue};
 use super::yaml;
+pub use base_url::{BaseUrlError, parse_base_url};
 use fields::{Fields, Keys};
 use stage::Names;
 
@@ -69,7 +71,7 @@ pub fn parse(
         faults.error_without_place("too-large", format!("the file is larger than {SOURCE_BYTES_MAX} bytes"));
         return Err(faults);
     }
-    comments(source, &mut faults);
+    credentials(source, &mut faults);
     let spec =
         yaml::parse(source, variables, &mut faults).and_then(|root| pipeline(&root, overrides, &mut faults));
     match spec {
@@ -81,10 +83,9 @@ pub fn parse(
     }
 }
 
-/// A credential must not stand in a comment either. The parser has judged what it decoded; what remains
-/// is the raw text, where the same place is told once.
-fn comments(source: &Source, faults: &mut Faults) {
-    for place in super::credential::find(&source.text) {
+/// Searches the raw text, since a credential must not stand in a comment either.
+fn credentials(source: &Source, faults: &mut Faults) {
+    for place in credential::find(&source.text) {
         if faults.is_full() {
             break;
         }
@@ -94,7 +95,7 @@ fn comments(source: &Source, faults: &mut Faults) {
                 Span { start: place.start, end: place.end },
                 "this looks like a credential",
             )
-            .help("the credential is never in the file: set TMDB_TOKEN or TMDB_API_KEY in the environment");
+            .help(credential::HINT);
     }
 }
 

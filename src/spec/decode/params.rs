@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::super::credential;
 use super::super::fault::{Faults, clip};
 use super::super::nearest::nearest;
 use super::super::scalar::{Core, Style};
@@ -38,6 +39,15 @@ pub(super) fn override_with(
     faults: &mut Faults,
 ) {
     for (name, text) in overrides {
+        if !credential::find(text).is_empty() {
+            faults
+                .error_without_place(
+                    "credential-in-file",
+                    format!("--set {}: this looks like a credential", clip(name)),
+                )
+                .help("it is read from TMDB_TOKEN or TMDB_API_KEY in the environment, and only from there");
+            continue;
+        }
         let Some(default) = params.get(name) else {
             let known: Vec<&str> = params.keys().map(String::as_str).collect();
             let fault = faults.error_without_place(
@@ -51,16 +61,13 @@ pub(super) fn override_with(
             };
             continue;
         };
-        match typed_like(default, text) {
-            Some(value) => {
-                params.insert(name.clone(), value);
-            }
-            None => {
-                let takes = kind(default);
-                faults
-                    .error_without_place("wrong-param-type", format!("--set {}: takes {takes}", clip(name)))
-                    .help(format!("its default is {takes}, and so must be what replaces it"));
-            }
+        if let Some(value) = typed_like(default, text) {
+            params.insert(name.clone(), value);
+        } else {
+            let takes = kind(default);
+            faults
+                .error_without_place("wrong-param-type", format!("--set {}: takes {takes}", clip(name)))
+                .help(format!("its default is {takes}, and so must be what replaces it"));
         }
     }
 }
@@ -72,7 +79,7 @@ fn typed_like(default: &Value, text: &str) -> Option<Value> {
         let scalar = yaml::parse_scalar(text).filter(|scalar| scalar.style == Style::Quoted);
         return Some(Value::String(scalar.map_or_else(|| text.to_owned(), |scalar| scalar.text)));
     }
-    let scalar = yaml::parse_scalar(text).or_else(|| None)?;
+    let scalar = yaml::parse_scalar(text)?;
     match (default, scalar.core) {
         (Value::Number(number), Core::Int(value)) if number.is_f64() => {
             json::of_scalar(&scalar).filter(|_| value.unsigned_abs() < 1 << 53).map(as_float)
@@ -157,6 +164,12 @@ mod tests {
             ),
         );
         check("vote=1", Err("unknown-param: did you mean `votes`?"));
+        check(
+            "language=eyJhbGciOiJIUzI1NiJ9.e30",
+            Err(
+                "credential-in-file: it is read from TMDB_TOKEN or TMDB_API_KEY in the environment, and only from there",
+            ),
+        );
         check("colour=1", Err("unknown-param: it has: votes, score, language, adult, list, any"));
     }
 }

@@ -96,9 +96,12 @@ fn name_belongs(parameter: &Entry, asks: Asks, faults: &mut Faults) -> bool {
     let name = parameter.key.to_lowercase();
     let span = parameter.key_span;
     if credential::PARAMETERS.contains(&name.as_str()) {
+        if expect::is_broken(&parameter.value) {
+            return false;
+        }
         faults
-            .secret("credential-in-file", parameter.value.span, format!("`{name}` is a credential"))
-            .help("the credential is never in the file: set TMDB_TOKEN or TMDB_API_KEY in the environment");
+            .secret("credential-in-file", parameter.value.span, "this looks like a credential")
+            .help(credential::HINT);
         return false;
     }
     let instead = match (name.as_str(), asks) {

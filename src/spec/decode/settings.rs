@@ -18,7 +18,7 @@ const CONCURRENCY_MAX: u32 = 1024;
 /// Longest channel into a stage.
 const BUFFER_MAX: u32 = 65_536;
 /// Longest wait for one attempt.
-const TIMEOUT_MAX: Duration = Duration::from_secs(60 * 60);
+const TIMEOUT_MAX: Duration = Duration::from_hours(1);
 /// Largest burst of a rate.
 const BURST_MAX: u32 = 10_000;
 

@@ -116,7 +116,7 @@ pub(super) fn decode(entry: &Entry, names: &Names<'_>, faults: &mut Faults) -> O
     let kind = match kind_name.value.as_str() {
         "seed" => seed::decode(fields, entries, faults)?,
         "fetch" => fetch(fields, faults)?,
-        "expand" => expand(fields, names, faults)?,
+        "expand" => expand(fields, names, faults),
         "filter" => filter(fields, faults)?,
         _ => table::decode(fields, faults)?,
     };
@@ -131,7 +131,7 @@ fn fetch(fields: Fields<'_>, faults: &mut Faults) -> Option<Kind> {
     Some(Kind::Fetch(Fetch { path, query, append, requests }))
 }
 
-fn expand(fields: Fields<'_>, names: &Names<'_>, faults: &mut Faults) -> Option<Kind> {
+fn expand(fields: Fields<'_>, names: &Names<'_>, faults: &mut Faults) -> Kind {
     let has_path = fields.get("path").is_some();
     if !has_path {
         for key in ["query", "pages", "rate", "timeout"] {
@@ -165,7 +165,7 @@ fn expand(fields: Fields<'_>, names: &Names<'_>, faults: &mut Faults) -> Option<
     let mut expression = |key: &str| fields.get(key).and_then(|entry| expect::expression(entry, faults));
     let (when, items, where_) = (expression("when"), expression("items"), expression("where"));
     let path = fields.get("path").and_then(|entry| request::path(entry, faults));
-    Some(Kind::Expand(Expand {
+    Kind::Expand(Expand {
         path,
         query: request::query(fields.get("query"), Asks::Pages, faults),
         pages: request::pages(fields.get("pages"), 1, faults),
@@ -177,7 +177,7 @@ fn expand(fields: Fields<'_>, names: &Names<'_>, faults: &mut Faults) -> Option<
         max_depth: max_depth.and_then(|depth| u32::try_from(depth).ok()),
         max_items,
         requests: settings::requests(fields, faults),
-    }))
+    })
 }
 
 fn filter(fields: Fields<'_>, faults: &mut Faults) -> Option<Kind> {
@@ -239,10 +239,12 @@ fn port(node: &Node, names: &Names<'_>, faults: &mut Faults) -> Option<Located<P
 
 fn known_stage(text: &Located<String>, name: &str, names: &Names<'_>, faults: &mut Faults) -> bool {
     let known = names.0.contains(&name);
+    let full = faults.is_full();
     if !known {
         let fault = faults.error("unknown-stage", text.span, format!("there is no stage `{}`", clip(name)));
-        if let Some(name) = nearest(name, names.0.iter().copied()) {
-            fault.did_you_mean(Some(name));
+        // Of a fault that is not kept nobody reads the hint, and a hostile list has a hundred thousand.
+        if !full {
+            fault.did_you_mean(nearest(name, names.0.iter().copied()));
         }
     }
     known

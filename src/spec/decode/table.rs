@@ -10,6 +10,8 @@ use super::super::tree::{Entry, Node, NodeValue};
 use super::fields::{Fields, Keys, not_available_yet};
 use super::{expect, grammar, settings};
 
+/// Most columns of a table: each has buffers of its own, and readers slow down with their number.
+const COLUMNS_MAX: usize = 1_000;
 /// Longest name of a column.
 const COLUMN_NAME_BYTES_MAX: usize = 128;
 
@@ -60,6 +62,10 @@ fn columns(entry: &Entry, faults: &mut Faults) -> Option<Vec<Column>> {
     };
     if entries.is_empty() {
         faults.error("missing-key", entry.value.span, "a table needs at least one column");
+    }
+    if let Some(beyond) = entries.get(COLUMNS_MAX) {
+        faults.error("too-many", beyond.key_span, format!("a table has at most {COLUMNS_MAX} columns"));
+        return None;
     }
     let mut folded: HashMap<String, Span> = HashMap::new();
     for column in entries {

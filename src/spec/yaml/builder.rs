@@ -1,97 +1,23 @@
-//! Text to a located [`Node`] tree: the only module that knows the YAML crate.
+//! The parser's events to a tree, one event at a time.
 //!
-//! The tree is built from the parser's events, since a deserialiser forgets the places and the quotes of
-//! what it reads into untyped values. Belongs here: YAML's own rules and limits. Does not belong here:
-//! anything about pipelines.
-//!
-//! Invariant: work and memory are bounded by the length of the text plus [`NODES_MAX`], whatever the text
-//! says: aliases are copied only while the copies fit into the same count.
+//! Invariant: the tree that is built and the copies kept for aliases have at most twice [`NODES_MAX`]
+//! nodes, none deeper than [`DEPTH_MAX`].
 
 use std::collections::HashMap;
 
-use serde_yaml::granit_parser::{self, Event, Parser, ScalarStyle, ScanError};
+use serde_yaml::granit_parser::{self, Event, ScalarStyle};
 
-use super::credential;
-use super::environment::{self, VariableError};
-use super::fault::{Faults, clip};
-use super::model::Span;
-use super::scalar::{Core, Scalar, Style};
-use super::source::{SOURCE_BYTES_MAX, Source};
-use super::tree::{Entry, Node, NodeValue};
-
-/// Most scalars, lists and mappings of a file, copies by aliases included: twice what a list of ids that
-/// fills a whole file needs.
-pub(super) const NODES_MAX: usize = 300_000;
-/// Deepest nesting, copies by aliases included. The language needs 6.
-pub(super) const DEPTH_MAX: usize = 32;
-
-/// Parses the file; `None` if no tree came out of it. A tree may come out of a file with faults.
-pub(super) fn parse(
-    source: &Source,
-    variables: &dyn Fn(&str) -> Option<String>,
-    faults: &mut Faults,
-) -> Option<Node> {
-    let options = granit_parser::options! {
-        emit_comments: false,
-        emit_unresolved_aliases: true,
-        flow_nesting_limit: DEPTH_MAX,
-        block_nesting_limit: DEPTH_MAX,
-    };
-    let mut builder = Builder {
-        text: &source.text,
-        variables,
-        faults,
-        open: Vec::new(),
-        anchors: HashMap::new(),
-        nodes: 0,
-        replaced_bytes: 0,
-        documents: 0,
-        root: None,
-    };
-    for event in Parser::new_from_str_with_options(&source.text, options) {
-        let (event, span) = match event {
-            Ok((event, span)) => (event, byte_span(span)),
-            Err(error) => {
-                syntax(source, &error, builder.faults);
-                return None;
-            }
-        };
-        if builder.event(event, span).is_err() {
-            return None;
-        }
-    }
-    let root = builder.root.take().map(|built| built.node);
-    if root.as_ref().is_none_or(is_null) {
-        faults
-            .error_without_place("empty-file", "the file holds no pipeline")
-            .help("start with `version: 1`");
-        return None;
-    }
-    root
-}
-
-/// Reads one value as it would stand behind a key: for `--set`.
-pub(super) fn parse_scalar(text: &str) -> Option<Scalar> {
-    let source = Source::new("--set", text);
-    let mut faults = Faults::default();
-    match parse(&source, &|_| None, &mut faults)?.value {
-        NodeValue::Scalar(scalar) if !faults.has_errors() => Some(scalar),
-        _ => None,
-    }
-}
-
-fn is_null(node: &Node) -> bool {
-    matches!(&node.value, NodeValue::Scalar(scalar) if scalar.core == Core::Null)
-}
-
-fn byte_span(span: granit_parser::Span) -> Span {
-    // A parser over a string knows its bytes (`new_from_str` says so); without them a place is the start.
-    let range = span.byte_range().unwrap_or_default();
-    Span { start: range.start, end: range.end }
-}
+use super::super::credential;
+use super::super::environment::{self, VariableError};
+use super::super::fault::{Faults, clip};
+use super::super::model::Span;
+use super::super::scalar::{Core, Scalar, Style};
+use super::super::source::SOURCE_BYTES_MAX;
+use super::super::tree::{Entry, Node, NodeValue};
+use super::{DEPTH_MAX, NODES_MAX, byte_span};
 
 /// The tree cannot be finished; its fault is told.
-struct Stop;
+pub(super) struct Stop;
 
 /// A finished node with what an alias of it would cost.
 #[derive(Clone)]
@@ -123,10 +49,11 @@ struct Key {
     broken: bool,
 }
 
-struct Builder<'a> {
+/// The tree as far as it is built.
+pub(super) struct Builder<'a> {
     text: &'a str,
     variables: &'a dyn Fn(&str) -> Option<String>,
-    faults: &'a mut Faults,
+    pub(super) faults: &'a mut Faults,
     open: Vec<Open>,
     /// Finished nodes with an anchor; `None` for one that is still open.
     anchors: HashMap<usize, Option<Built>>,
@@ -136,8 +63,39 @@ struct Builder<'a> {
     root: Option<Built>,
 }
 
-impl Builder<'_> {
-    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
+impl<'a> Builder<'a> {
+    /// Nothing built yet. The tree keeps no borrow of `text`.
+    pub(super) fn new(
+        text: &'a str,
+        variables: &'a dyn Fn(&str) -> Option<String>,
+        faults: &'a mut Faults,
+    ) -> Self {
+        Self {
+            text,
+            variables,
+            faults,
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            nodes: 0,
+            replaced_bytes: 0,
+            documents: 0,
+            root: None,
+        }
+    }
+
+    /// The finished tree.
+    pub(super) fn root(&mut self) -> Option<Node> {
+        self.root.take().map(|built| built.node)
+    }
+
+    /// Takes the next event.
+    pub(super) fn event(&mut self, event: Event<'_>, place: granit_parser::Span) -> Result<(), Stop> {
+        let span = byte_span(place);
+        if let Some(tag) = place.tag_span() {
+            self.faults
+                .error("tag", byte_span(tag), "tags have no meaning in a pipeline")
+                .help("a value that starts with `!` must be quoted");
+        }
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -149,16 +107,16 @@ impl Builder<'_> {
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
-                self.refuse_tag(tag.is_some(), span);
-                let node = self.scalar(&text, style, span);
+                let node = match tag {
+                    None => self.scalar(&text, style, span),
+                    Some(_) => Node { value: NodeValue::Scalar(broken()), span },
+                };
                 self.finish(Built { node, nodes: 1, height: 1 }, anchor)?;
             }
-            Event::SequenceStart(_, anchor, tag) => {
-                self.refuse_tag(tag.is_some(), span);
+            Event::SequenceStart(_, anchor, _) => {
                 self.start(anchor, span, Children::List(Vec::new()))?;
             }
-            Event::MappingStart(_, anchor, tag) => {
-                self.refuse_tag(tag.is_some(), span);
+            Event::MappingStart(_, anchor, _) => {
                 let children = Children::Map { entries: Vec::new(), key: None, seen: HashMap::new() };
                 self.start(anchor, span, children)?;
             }
@@ -179,6 +137,8 @@ impl Builder<'_> {
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, span: Span) -> Node {
         let plain = style == ScalarStyle::Plain;
+        // The parser writes `~` for a value that is not there at all.
+        let text = if plain && span.start == span.end { "" } else { text };
         let errors = self.faults.errors();
         let text = match environment::replace(text, self.variables) {
             Ok(None) => text.to_owned(),
@@ -188,13 +148,14 @@ impl Builder<'_> {
                 String::new()
             }
         };
-        let secret = !credential::find(&text).is_empty();
+        let found = credentials(&text);
+        let secret = !found.is_empty();
         // A credential that is legible in the file is told for the raw text; this one hides in escapes
         // or came through a variable.
-        if secret && credential::find(self.text.get(span.start..span.end).unwrap_or_default()).is_empty() {
-            self.faults.secret("credential-in-file", span, "this looks like a credential").help(
-                "the credential is never in the file: set TMDB_TOKEN or TMDB_API_KEY in the environment",
-            );
+        if secret && found != credentials(self.text.get(span.start..span.end).unwrap_or_default()) {
+            self.faults
+                .secret("credential-in-file", span, "this looks like a credential")
+                .help(credential::HINT);
         }
         let core = if plain { Core::of(&text) } else { Core::String };
         let style = if plain { Style::Plain } else { Style::Quoted };
@@ -255,14 +216,6 @@ impl Builder<'_> {
         let rest = self.text.get(span.end..).unwrap_or_default();
         let after = rest.trim_start_matches([' ', '\t']);
         after.len() < rest.len() && after.starts_with('#')
-    }
-
-    fn refuse_tag(&mut self, tagged: bool, span: Span) {
-        if tagged {
-            self.faults
-                .error("tag", span, "tags have no meaning in a pipeline")
-                .help("a value that starts with `!` must be quoted");
-        }
     }
 
     fn start(&mut self, anchor: usize, span: Span, children: Children) -> Result<(), Stop> {
@@ -333,19 +286,18 @@ impl Builder<'_> {
             Children::Map { entries, key, seen } => match key.take() {
                 None => *key = Some(key_text(built.node, self.faults)),
                 Some(Key { broken: true, .. }) => {}
-                Some(Key { name, span, .. }) => match seen.get(&name) {
-                    Some(&first) => {
+                Some(Key { name, span, .. }) => {
+                    if let Some(&first) = seen.get(&name) {
                         self.faults
                             .error("duplicate-key", span, format!("the key `{}` stands twice", clip(&name)))
                             .label("again")
                             .also(first, "first here")
                             .help("YAML readers silently keep one of them: remove the other");
-                    }
-                    None => {
+                    } else {
                         seen.insert(name.clone(), span);
                         entries.push(Entry { key: name, key_span: span, value: built.node });
                     }
-                },
+                }
             },
         }
         Ok(())
@@ -389,26 +341,7 @@ fn key_text(node: Node, faults: &mut Faults) -> Key {
     }
 }
 
-/// What the parser could not read. It stops at the first such place.
-fn syntax(source: &Source, error: &ScanError, faults: &mut Faults) {
-    let marker = error.marker();
-    let start = marker.byte_offset().unwrap_or(source.text.len());
-    let length = source.text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-    let span = Span { start, end: start + length };
-    if *error.kind() == granit_parser::ErrorKind::RecursionLimitExceeded {
-        faults.error("too-deep", span, format!("values nest deeper than {DEPTH_MAX} levels"));
-        return;
-    }
-    let (_, line_start) = source.line_start(start);
-    let line = source.text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-    let fault = faults.error("syntax", span, format!("this is not YAML: {}", clip(&error.info())));
-    if line.contains("struct<") {
-        fault.help("a type with `: ` in it must be quoted: 'struct<a: int64>'");
-    } else if line.matches(": ").count() > 1 {
-        fault.help("a value with `: ` in it must be quoted");
-    } else if line.contains('\t') {
-        fault.help("indent with spaces, not with tabs");
-    } else if line.contains(": @") || line.contains(": `") || line.contains(": %") {
-        fault.help("a value that starts with a sign of YAML must be quoted");
-    }
+/// What looks like a credential in `text`.
+fn credentials(text: &str) -> Vec<&str> {
+    credential::find(text).into_iter().map(|place| &text[place]).collect()
 }

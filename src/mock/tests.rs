@@ -1,1 +1,0 @@
-//! Endpoints over the wire.

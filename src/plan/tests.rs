@@ -1,0 +1,170 @@
+//! The plan of small pipelines, and the faults that only the graph shows.
+
+use super::expr::FieldSet;
+use super::{Compiled, Options, Plan, StageKind, compile};
+use crate::spec::{Faults, Order, Source, parse};
+
+const HEAD: &str = "version: 1\nname: p\nparams: {min_votes: 200}\nstages:\n";
+const SEED: &str = "  ids: {kind: seed, ids: [1]}\n";
+const MOVIES: &str = "  movies: {kind: fetch, path: '/movie/{id}'}\n";
+const FILMS: &str = "  films: {kind: project, columns: {id: int64}, output: {path: films.parquet}}\n";
+
+fn compiled(stages: &str) -> Result<Compiled, Faults> {
+    let source = Source::new("p.yaml", format!("{HEAD}{stages}"));
+    let parsed = parse(&source, &[], &|_| None).unwrap_or_else(|faults| panic!("{}", faults.render(&source)));
+    compile(parsed.spec, &Options::default())
+}
+
+fn plan(stages: &str) -> Plan {
+    compiled(stages).unwrap_or_else(|faults| panic!("{faults}\n{stages}")).plan
+}
+
+/// Codes of the faults, each with the text at the marked place.
+fn faults(stages: &str) -> Vec<String> {
+    let text = format!("{HEAD}{stages}");
+    let faults = match compiled(stages) {
+        Ok(compiled) => compiled.warnings,
+        Err(faults) => faults,
+    };
+    faults
+        .iter()
+        .map(|fault| {
+            let place = fault.span.map_or("", |span| &text[span.start..span.end]);
+            format!("{}: {place}", fault.code)
+        })
+        .collect()
+}
+
+#[test]
+fn every_fault_of_the_graph_is_found_where_it_stands() {
+    let check = |stages: &[&str], expect: &[&str]| assert_eq!(faults(&stages.concat()), expect, "{stages:?}");
+    check(&[SEED, MOVIES, FILMS], &[]);
+    check(&[SEED, MOVIES], &["no-table: ", "unread-stage: movies"]);
+    check(&[MOVIES, FILMS], &["no-input: movies"]);
+    check(&[SEED, FILMS], &["unread-stage: ids", "no-input: films"]);
+    check(
+        &[SEED, "  movies: {kind: fetch, from: films, path: '/movie/{id}'}\n", FILMS],
+        &["unread-stage: ids", "from-below: films"],
+    );
+    check(
+        &[
+            SEED,
+            MOVIES,
+            "  films: {kind: project, from: ids, columns: {id: int64}, output: {path: f.parquet}}\n",
+        ],
+        &["unread-stage: movies", "wrong-input: ids"],
+    );
+    check(
+        &[
+            SEED,
+            MOVIES,
+            "  films: {kind: project, from: movies.found, columns: {id: int64}, output: {path: f.parquet}}\n",
+        ],
+        &["unread-stage: movies", "unknown-port: movies.found"],
+    );
+    let similar =
+        |keys: &str| format!("  similar: {{kind: expand, path: '/movie/{{id}}/similar', {keys}}}\n");
+    check(&[SEED, MOVIES, &similar("take: 3"), FILMS], &["unread-stage: similar"]);
+    check(&[SEED, MOVIES, &similar("into: movies"), FILMS], &["unbounded-loop: movies"]);
+    check(&[SEED, MOVIES, &similar("into: movies, max_items: 9"), FILMS], &["unbounded-loop: movies"]);
+    check(&[SEED, MOVIES, &similar("into: movies, max_depth: 1, max_items: 9"), FILMS], &[]);
+    check(
+        &[SEED, MOVIES, &similar("into: films"), FILMS],
+        &["unread-stage: similar", "into-not-fetch: films"],
+    );
+    check(
+        &[SEED, MOVIES, &similar("into: movies, max_depth: 1, max_items: 9, when: '.a | |'"), FILMS],
+        &["bad-expression: '.a | |'"],
+    );
+    check(
+        &[SEED, MOVIES, "  some: {kind: filter, where: .vote_count > $params.min_vote}\n", FILMS],
+        &["unknown-param: .vote_count > $params.min_vote"],
+    );
+    check(
+        &[
+            SEED,
+            MOVIES,
+            "  a: {kind: filter, where: .x}\n  b: {kind: filter, from: movies, where: .y}\n  c: {kind: filter, from: [a, b], where: .z}\n",
+            FILMS,
+        ],
+        &["shared-origin: a"],
+    );
+    check(
+        &[
+            SEED,
+            MOVIES,
+            &similar("into: movies, max_depth: 1, max_items: 9"),
+            "  tv: {kind: fetch, from: ids, path: '/tv/{id}'}\n  c: {kind: filter, from: [similar, tv], where: .z}\n",
+            FILMS,
+        ],
+        &["list-in-loop: similar"],
+    );
+}
+
+#[test]
+fn edges_are_feedback_only_against_the_flow() {
+    let edges = |stages: &[&str]| {
+        let plan = plan(&stages.concat());
+        let name = |index: usize| plan.stages[index].id.to_string();
+        plan.item_edges
+            .iter()
+            .map(|edge| (name(edge.from), name(edge.to), edge.feedback, edge.in_loop))
+            .collect::<Vec<_>>()
+    };
+    let cast = "  cast: {kind: expand, items: '.cast[]', into: people}\n";
+    let people = "  people: {kind: fetch, path: '/person/{id}'}\n";
+    let known = "  known: {kind: expand, from: people, items: '.films[]', into: movies, max_depth: 2, max_items: 9}\n";
+    assert_eq!(edges(&[SEED, MOVIES, cast, people, FILMS]), [("cast".into(), "people".into(), false, false)]);
+    assert_eq!(
+        edges(&[SEED, MOVIES, cast, people, known, FILMS]),
+        [("cast".into(), "people".into(), false, true), ("known".into(), "movies".into(), true, true)]
+    );
+}
+
+#[test]
+fn items_keep_what_is_read_of_them_and_no_more() {
+    let kept = |stages: &[&str], fetch: &str| {
+        let plan = plan(&stages.concat());
+        let stage = plan.stages.iter().find(|stage| stage.id.as_str() == fetch).expect("the fetch");
+        let StageKind::Fetch(fetch) = &stage.kind else { panic!("no fetch") };
+        match &fetch.keeps {
+            FieldSet::All => "all".to_owned(),
+            FieldSet::Fields(fields) => fields.iter().cloned().collect::<Vec<_>>().join(" "),
+        }
+    };
+    let table = |from: &str, value: &str| {
+        format!(
+            "  t: {{kind: project, from: {from}, columns: {{x: {{type: json, value: {value}}}}}, output: {{path: t.parquet}}}}\n"
+        )
+    };
+    let cast = "  cast: {kind: expand, items: '.cast[]', into: people}\n  people: {kind: fetch, path: '/person/{id}/x/{credit}'}\n";
+    assert_eq!(kept(&[SEED, MOVIES, FILMS], "movies"), "id");
+    assert_eq!(kept(&[SEED, MOVIES, &table("movies", "$item.title")], "movies"), "id title");
+    assert_eq!(kept(&[SEED, MOVIES, &table("movies", "$item")], "movies"), "all");
+    assert_eq!(kept(&[SEED, MOVIES, &table("movies", "$meta.seed.title")], "movies"), "all");
+    assert_eq!(kept(&[SEED, MOVIES, cast, &table("people", ".name")], "people"), "credit id");
+    assert_eq!(kept(&[SEED, MOVIES, cast, &table("people", "$parent.title")], "movies"), "id title");
+    assert_eq!(kept(&[SEED, MOVIES, cast, &table("cast.found", "$parent.year")], "movies"), "id year");
+    assert_eq!(kept(&[SEED, MOVIES, &table("movies.missing", ".item.title")], "movies"), "id title");
+    assert_eq!(kept(&[SEED, MOVIES, &table("movies.missing", ".key")], "movies"), "id");
+}
+
+#[test]
+fn order_is_kept_only_where_somebody_needs_it() {
+    let orders =
+        |stages: &[&str]| plan(&stages.concat()).stages.iter().map(|stage| stage.order).collect::<Vec<_>>();
+    let (input, arrival) = (Order::Input, Order::Arrival);
+    let loose = "  films: {kind: project, order: arrival, columns: {id: int64}, output: {path: f.parquet}}\n";
+    let some = "  some: {kind: filter, where: .id}\n";
+    assert_eq!(orders(&[SEED, MOVIES, FILMS])[1], input);
+    assert_eq!(orders(&[SEED, MOVIES, loose])[1], arrival);
+    assert_eq!(orders(&[SEED, MOVIES, some, FILMS])[1..3], [input, input]);
+    assert_eq!(orders(&[SEED, MOVIES, some, loose])[1..3], [arrival, arrival]);
+    // What is found outside a loop is admitted in order, whatever the tables want.
+    let cast = "  cast: {kind: expand, items: '.cast[]', into: people}\n  people: {kind: fetch, path: '/person/{id}'}\n";
+    assert_eq!(orders(&[SEED, MOVIES, cast, loose])[1..4], [input, input, arrival]);
+    // Within a loop the frontier puts things in order itself.
+    let similar =
+        "  similar: {kind: expand, path: '/movie/{id}/similar', into: movies, max_depth: 1, max_items: 9}\n";
+    assert_eq!(orders(&[SEED, MOVIES, similar, loose])[1..3], [arrival, arrival]);
+}

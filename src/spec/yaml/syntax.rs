@@ -1,0 +1,76 @@
+//! What the parser could not read, with the slip behind it where the line gives it away.
+
+use serde_yaml::granit_parser::{ErrorKind, ScanError};
+
+use super::super::fault::{Faults, clip};
+use super::super::model::Span;
+use super::super::source::Source;
+use super::DEPTH_MAX;
+
+/// Longest part of a line that is searched for the slip.
+const LINE_BYTES_MAX: usize = 1_000;
+
+/// Tells where and why the parser stopped. It stops at the first such place.
+pub(super) fn fault(source: &Source, error: &ScanError, faults: &mut Faults) {
+    let start = error.marker().byte_offset().unwrap_or(source.text.len());
+    let length = source.text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    let span = Span { start, end: start + length };
+    if *error.kind() == ErrorKind::RecursionLimitExceeded {
+        faults.error("too-deep", span, format!("values nest deeper than {DEPTH_MAX} levels"));
+        return;
+    }
+    let (_, line_start) = source.line_start(start);
+    let line = source.text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let help = if line.len() <= LINE_BYTES_MAX { help(line) } else { None };
+    let fault = faults.error("syntax", span, format!("this is not YAML: {}", clip(&error.info())));
+    if let Some(help) = help {
+        fault.help(help);
+    }
+}
+
+/// The slip behind a line that is not YAML: most are values of ours that YAML takes for its own signs.
+fn help(line: &str) -> Option<String> {
+    const SIGNS: [char; 10] = ['[', '{', '@', '%', '`', '|', '&', '*', '!', '>'];
+    if line.trim_start_matches(' ').starts_with('\t') {
+        return Some("indent with spaces, not with tabs".to_owned());
+    }
+    if line.contains("struct<") {
+        return Some("a type with `: ` in it must be quoted: 'struct<a: int64>'".to_owned());
+    }
+    for key in ["when", "where", "items", "rows", "value"] {
+        let value = line.split_once(&format!("{key}:")).map(|(_, rest)| rest.trim_start());
+        if value.is_some_and(|value| value.starts_with(SIGNS)) {
+            return Some(format!("an expression that starts with a sign of YAML must be quoted: {key}: '…'"));
+        }
+    }
+    if line.split_once("path: /").is_some_and(|(before, path)| before.contains('{') && path.contains('{')) {
+        return Some("between `{` and `}` a path with braces must be quoted: '/movie/{id}'".to_owned());
+    }
+    if line.matches(": ").count() > 1 && !line.contains(['{', '[']) {
+        return Some("a value with `: ` in it must be quoted".to_owned());
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_gives_the_slip_away() {
+        for (line, expected) in [
+            ("\tstart: 1", Some("tabs")),
+            ("  genre: struct<id: int64>", Some("struct")),
+            ("  items: [.results[]]", Some("items: ")),
+            ("  {type: string, value: [.a[].b]}", Some("value: ")),
+            ("  m: {kind: fetch, path: /movie/{id}}", Some("path with braces")),
+            ("description: one: two", Some("`: `")),
+            ("ids: [1, 2", None),
+            ("a: 'b", None),
+        ] {
+            let help = help(line);
+            assert_eq!(help.is_some(), expected.is_some(), "{line}");
+            assert!(help.unwrap_or_default().contains(expected.unwrap_or_default()), "{line}");
+        }
+    }
+}

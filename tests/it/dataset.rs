@@ -1,0 +1,142 @@
+//! Whole runs of the shipped pipelines against the embedded API, over HTTP, down to the bytes of the tables.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+
+use tmdb_etl::event::{Event, Listener};
+use tmdb_etl::mock::{self, Config, FaultKind, Mock};
+use tmdb_etl::plan::{self, Plan};
+use tmdb_etl::run::{Job, Published, RunError, run_job};
+use tmdb_etl::spec;
+use tmdb_etl::tmdb::{Credential, Http};
+use tokio_util::sync::CancellationToken;
+
+struct Deaf;
+impl Listener for Deaf {
+    fn hear(&self, _: &Event) {}
+}
+
+/// A shipped pipeline, at full speed, with its outputs below `out`.
+fn pipeline(name: &str, out: &Path, base_url: &str) -> Plan {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines").join(name);
+    let source = spec::read(&path).expect("a shipped pipeline can be read");
+    let parsed =
+        spec::parse(&source, &[], &|_| None).unwrap_or_else(|faults| panic!("{}", faults.render(&source)));
+    let options = plan::Options { out: Some(out.to_owned()), base_url: Some(base_url.to_owned()) };
+    let mut plan = plan::compile(parsed.spec, &options)
+        .unwrap_or_else(|faults| panic!("{}", faults.render(&source)))
+        .plan;
+    plan.api.rate = None;
+    plan
+}
+
+async fn run(plan: Plan, mock: &Mock, state: &Path) -> Result<Published, RunError> {
+    let token = Credential::Token("any".into());
+    let transport = Http::new(&mock.base_url(), &plan.api, Some(token)).expect("a loopback URL");
+    run_job(Job {
+        plan,
+        transport: Arc::new(transport),
+        source: "mock".into(),
+        state: state.to_owned(),
+        limit: None,
+        seed: 1,
+        stop: CancellationToken::new(),
+        listener: Arc::new(Deaf),
+        counts: Box::new(|| serde_json::Value::Null),
+    })
+    .await
+}
+
+/// Runs a pipeline with these settings; the bytes of each of its tables, and its row counts.
+async fn tables(
+    name: &str,
+    config: Config,
+    change: impl FnOnce(&mut Plan),
+) -> (BTreeMap<String, Vec<u8>>, BTreeMap<String, u64>) {
+    let folder = tempfile::tempdir().unwrap();
+    let mock = mock::start(config).await.unwrap();
+    let mut plan = pipeline(name, &folder.path().join("out"), &mock.base_url());
+    change(&mut plan);
+    let published =
+        run(plan, &mock, &folder.path().join("state")).await.unwrap_or_else(|error| panic!("{error}"));
+    mock.stop().await;
+    let bytes = published
+        .tables
+        .iter()
+        .map(|table| (table.name.clone(), std::fs::read(&table.path).unwrap()))
+        .collect();
+    let rows = published.tables.iter().map(|table| (table.name.clone(), table.rows)).collect();
+    (bytes, rows)
+}
+
+fn settings(concurrency: u32, buffer: usize) -> impl FnOnce(&mut Plan) {
+    move |plan| {
+        for stage in &mut plan.stages {
+            stage.concurrency = NonZeroU32::new(concurrency).unwrap();
+            stage.buffer = buffer;
+        }
+    }
+}
+
+fn assert_same(got: &BTreeMap<String, Vec<u8>>, expect: &BTreeMap<String, Vec<u8>>, what: &str) {
+    assert_eq!(got.keys().collect::<Vec<_>>(), expect.keys().collect::<Vec<_>>());
+    for (table, bytes) in expect {
+        assert!(got[table] == *bytes, "table `{table}` differs: {what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_have_the_same_bytes_at_every_concurrency_and_buffer() {
+    for name in ["marvel.yaml", "costars.yaml", "marvel_similar.yaml"] {
+        let (expect, rows) = tables(name, Config::default(), settings(1, 1)).await;
+        assert!(rows.values().all(|rows| *rows > 10), "{rows:?}");
+        for (concurrency, buffer) in [(64, 1), (64, 256), (7, 256)] {
+            let (got, _) = tables(name, Config::default(), settings(concurrency, buffer)).await;
+            assert_same(&got, &expect, &format!("{name}, concurrency {concurrency}, buffer {buffer}"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_of_the_server_change_no_byte() {
+    let kinds =
+        [FaultKind::Status500, FaultKind::TooManyRequests, FaultKind::Html, FaultKind::Cut, FaultKind::Reset];
+    let faults = kinds.map(|kind| mock::Fault { kind, share: 0.05 }).to_vec();
+    let (expect, _) = tables("costars.yaml", Config::default(), |_| {}).await;
+    let config = Config { faults, ..Config::default() };
+    let (got, _) = tables("costars.yaml", config, |_| {}).await;
+    assert_same(&got, &expect, "5 % each of 500, 429, HTML 502, cut body and reset");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failed_run_leaves_the_previous_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, state) = (folder.path().join("out"), folder.path().join("state"));
+    let mock = mock::start(Config::default()).await.unwrap();
+    let first = run(pipeline("marvel.yaml", &out, &mock.base_url()), &mock, &state).await.unwrap();
+    let before: Vec<Vec<u8>> = first.tables.iter().map(|table| std::fs::read(&table.path).unwrap()).collect();
+    mock.stop().await;
+
+    let dead = mock::Fault { kind: FaultKind::Dead, share: 0.3 };
+    let mock = mock::start(Config { faults: vec![dead], ..Config::default() }).await.unwrap();
+    let mut plan = pipeline("marvel.yaml", &out, &mock.base_url());
+    plan.api.retry.attempts = NonZeroU32::MIN;
+    let error = run(plan, &mock, &state).await.unwrap_err();
+    assert!(matches!(error, RunError::TooManyFailures { .. }), "{error}");
+    let after: Vec<Vec<u8>> = first.tables.iter().map(|table| std::fs::read(&table.path).unwrap()).collect();
+    assert!(before == after);
+    let staged = walk(folder.path()).into_iter().filter(|path| path.ends_with(".tmp")).count();
+    assert_eq!(staged, 0, "a failed run leaves no staged file");
+    mock.stop().await;
+}
+
+/// Every file below a folder.
+fn walk(folder: &Path) -> Vec<String> {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path.display().to_string()] })
+        .collect()
+}

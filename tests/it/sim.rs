@@ -1,0 +1,472 @@
+//! The engine by simulation: whole pipelines over random graphs on a paused clock, judged by an oracle that shares no
+//! code with the engine. Everything follows from a seed, which stands in every message.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::record_batch::RecordBatch;
+use futures::future::BoxFuture;
+use tmdb_etl::engine::Budget;
+use tmdb_etl::event::{Event, Listener};
+use tmdb_etl::plan::{self, Plan, Request};
+use tmdb_etl::run::{FlowOptions, TableSink, flow};
+use tmdb_etl::sink::SinkError;
+use tmdb_etl::spec::{self, Source};
+use tmdb_etl::tmdb::{Client, Response, Transport, TransportError};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Two kinds of nodes with links: `films[f]` are the films that film `f` names, and so on. Absent ones answer 404.
+#[derive(Debug, Default)]
+struct World {
+    similar: BTreeMap<i64, Vec<i64>>,
+    cast: BTreeMap<i64, Vec<i64>>,
+    films: BTreeMap<i64, Vec<i64>>,
+}
+
+impl World {
+    fn random(dice: &mut fastrand::Rng, fan_out: usize) -> Self {
+        let (films, people) = (dice.i64(5..60), dice.i64(5..40));
+        let mut world = Self::default();
+        for film in 1..=films {
+            if dice.u8(..10) == 0 {
+                continue; // 404
+            }
+            let similar = (0..dice.usize(0..6)).map(|_| dice.i64(1..=films)).collect();
+            world.similar.insert(film, similar);
+            world.cast.insert(film, (0..dice.usize(0..5)).map(|_| dice.i64(1..=people)).collect());
+        }
+        if fan_out > 0 {
+            world.similar.insert(1, (0..fan_out as i64).map(|i| 1 + (i * 7) % (films * 3)).collect());
+            world.cast.insert(1, (0..fan_out as i64).map(|i| 1 + (i * 5) % (people * 3)).collect());
+        }
+        for person in 1..=people {
+            world.films.insert(person, (0..dice.usize(0..6)).map(|_| dice.i64(1..=films)).collect());
+        }
+        world
+    }
+
+    /// The answer to a path, without the query.
+    fn answer(&self, path: &str) -> Option<String> {
+        let list = |ids: &[i64]| {
+            let items: Vec<String> =
+                ids.iter().map(|id| format!(r#"{{"id":{id},"odd":{}}}"#, id % 2)).collect();
+            format!("[{}]", items.join(","))
+        };
+        let mut parts = path.trim_start_matches('/').split('/');
+        let (kind, id, sub) = (parts.next()?, parts.next()?.parse().ok()?, parts.next());
+        match (kind, sub) {
+            ("movie", None) => {
+                let (similar, cast) = (self.similar.get(&id)?, self.cast.get(&id).map(Vec::as_slice));
+                let cast = list(cast.unwrap_or_default());
+                Some(format!(r#"{{"id":{id},"similar":{},"cast":{cast}}}"#, list(similar)))
+            }
+            ("movie", Some("similar")) => {
+                Some(format!(r#"{{"page":1,"total_pages":1,"results":{}}}"#, list(self.similar.get(&id)?)))
+            }
+            ("person", None) => Some(format!(r#"{{"id":{id},"films":{}}}"#, list(self.films.get(&id)?))),
+            _ => None,
+        }
+    }
+}
+
+/// A wire with random latency and faults that watches the limits.
+struct Wire {
+    world: World,
+    dice: Mutex<fastrand::Rng>,
+    state: Mutex<Watch>,
+}
+
+#[derive(Default)]
+struct Watch {
+    in_flight: usize,
+    most_in_flight: usize,
+    per_stage: HashMap<&'static str, (usize, usize)>,
+    sent_at: Vec<Instant>,
+    answered: HashMap<String, u32>,
+    faults: HashMap<String, u32>,
+}
+
+fn stage_of(path: &str) -> &'static str {
+    match path {
+        path if path.contains("/similar") => "similar",
+        path if path.starts_with("/movie") => "movies",
+        _ => "people",
+    }
+}
+
+impl Transport for Wire {
+    fn send<'a>(
+        &'a self,
+        request: &'a Request,
+        _: Duration,
+    ) -> BoxFuture<'a, Result<Response, TransportError>> {
+        Box::pin(async move {
+            let path = request.path().to_owned();
+            let (latency, fault) = {
+                let mut dice = self.dice.lock().unwrap();
+                (Duration::from_millis(dice.u64(0..200)), dice.u8(..100))
+            };
+            {
+                let mut watch = self.state.lock().unwrap();
+                watch.in_flight += 1;
+                watch.most_in_flight = watch.most_in_flight.max(watch.in_flight);
+                let stage = watch.per_stage.entry(stage_of(&path)).or_default();
+                stage.0 += 1;
+                stage.1 = stage.1.max(stage.0);
+                watch.sent_at.push(Instant::now());
+            }
+            tokio::time::sleep(latency).await;
+            let mut watch = self.state.lock().unwrap();
+            watch.in_flight -= 1;
+            watch.per_stage.get_mut(stage_of(&path)).unwrap().0 -= 1;
+            let faults = watch.faults.entry(path.clone()).or_default();
+            if *faults < 3 && fault < 15 {
+                *faults += 1;
+                return match fault {
+                    0..3 => Ok(Response { status: 429, ..Response::default() }),
+                    3..6 => Ok(Response { status: 500, ..Response::default() }),
+                    6..9 => Ok(Response { status: 200, body: "<html>".into(), ..Response::default() }),
+                    _ => Err(TransportError::Cut("reset".into())),
+                };
+            }
+            *watch.answered.entry(path.clone()).or_default() += 1;
+            Ok(match self.world.answer(&path) {
+                Some(body) => Response { status: 200, body: body.into(), ..Response::default() },
+                None => Response { status: 404, body: r#"{"status_code":34}"#.into(), ..Response::default() },
+            })
+        })
+    }
+}
+
+/// Rows of a table in memory.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Vec<RecordBatch>>>);
+
+impl TableSink for Memory {
+    type Staged = ();
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
+        self.0.lock().unwrap().push(batch.clone());
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+impl Memory {
+    /// Rows of integer columns; null is -1.
+    fn rows(&self) -> Vec<Vec<i64>> {
+        let mut rows = Vec::new();
+        for batch in self.0.lock().unwrap().iter() {
+            for row in 0..batch.num_rows() {
+                let cell = |column: &Arc<dyn Array>| match column.is_null(row) {
+                    true => -1,
+                    false => match column.as_primitive_opt::<Int64Type>() {
+                        Some(column) => column.value(row),
+                        None => i64::from(column.as_primitive::<Int32Type>().value(row)),
+                    },
+                };
+                rows.push(batch.columns().iter().map(cell).collect());
+            }
+        }
+        rows
+    }
+}
+
+struct Deaf;
+impl Listener for Deaf {
+    fn hear(&self, _: &Event) {}
+}
+
+/// An expand of a shape, as the oracle needs it.
+#[derive(Clone, Debug)]
+struct Edge {
+    name: &'static str,
+    from: &'static str,
+    into: &'static str,
+    field: &'static str,
+    take: usize,
+    max_depth: u32,
+    max_items: u64,
+    odd_only: bool,
+    /// Asks `/movie/{id}/similar` instead of looking into the document.
+    asks: bool,
+}
+
+/// What the run should give: documents in admission order by stage, and found rows by expand.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Expected {
+    documents: BTreeMap<&'static str, Vec<Vec<i64>>>,
+    found: BTreeMap<&'static str, Vec<Vec<i64>>>,
+}
+
+/// The oracle: breadth first with one queue.
+fn oracle(world: &World, seeds: &[i64], edges: &[Edge]) -> Expected {
+    let mut expected = Expected::default();
+    let mut seen = HashSet::new();
+    let mut left: Vec<u64> = edges.iter().map(|edge| edge.max_items).collect();
+    // Stage, id, depth, parent, rank.
+    let mut queue: VecDeque<(&str, i64, u32, i64, i64)> =
+        seeds.iter().filter(|id| seen.insert(("movies", **id))).map(|id| ("movies", *id, 0, -1, 0)).collect();
+    while let Some((stage, id, depth, parent, rank)) = queue.pop_front() {
+        let node = if stage == "movies" { world.similar.get(&id) } else { world.films.get(&id) };
+        if node.is_none() {
+            continue; // 404
+        }
+        let row = vec![id, i64::from(depth), parent, rank];
+        expected.documents.entry(if stage == "movies" { "movies" } else { "people" }).or_default().push(row);
+        for (index, edge) in edges.iter().enumerate() {
+            if edge.from != stage || depth >= edge.max_depth {
+                continue;
+            }
+            let links = match edge.field {
+                "similar" => &world.similar[&id],
+                "cast" => &world.cast[&id],
+                _ => &world.films[&id],
+            };
+            let ranked = links.iter().enumerate().filter(|(_, id)| !edge.odd_only || **id % 2 == 1);
+            for (place, target) in ranked.take(edge.take) {
+                let rank = place as i64 + 1;
+                expected.found.entry(edge.name).or_default().push(vec![
+                    id,
+                    *target,
+                    rank,
+                    i64::from(depth) + 1,
+                ]);
+                if left[index] > 0 && seen.insert((edge.into, *target)) {
+                    left[index] -= 1;
+                    queue.push_back((edge.into, *target, depth + 1, id, rank));
+                }
+            }
+        }
+    }
+    expected
+}
+
+fn buffer(dice: &mut fastrand::Rng) -> String {
+    format!("buffer: {}", [1, 1, 2, 64][dice.usize(..4)])
+}
+
+fn concurrency_and_buffer(dice: &mut fastrand::Rng) -> String {
+    format!("concurrency: {}, {}", [1, 2, 7, 64][dice.usize(..4)], buffer(dice))
+}
+
+/// A pipeline with these edges and random settings.
+fn yaml(dice: &mut fastrand::Rng, seeds: &[i64], edges: &[Edge], order: &str, rate: &str) -> String {
+    let mut setting = |concurrency: bool| {
+        let buffer = [1, 1, 2, 64][dice.usize(..4)];
+        let concurrency = if concurrency { [1, 2, 7, 64][dice.usize(..4)] } else { 0 };
+        let concurrency =
+            if concurrency > 0 { format!("concurrency: {concurrency}, ") } else { String::new() };
+        format!("{concurrency}buffer: {buffer}")
+    };
+    let mut text = format!(
+        "version: 1\nname: sim\napi: {{base_url: 'https://sim.test/3', rate: {rate}, connections: 20, retry: {{attempts: 8}}}}\n\
+         max_failures: 0\nstages:\n  start: {{kind: seed, ids: {seeds:?}}}\n"
+    );
+    text += &format!("  movies: {{kind: fetch, path: '/movie/{{id}}', {}}}\n", concurrency_and_buffer(dice));
+    // The documents reach the expands through filters that drop none, and the expands one after the other or
+    // side by side: none of it may change a row.
+    let mut last = "movies".to_owned();
+    for index in 0..dice.u8(..3) {
+        let name = format!("all{index}");
+        text += &format!("  {name}: {{kind: filter, from: {last}, where: '.id > 0', {}}}\n", buffer(dice));
+        last = name;
+    }
+    let chained = dice.bool();
+    let expand = |edge: &Edge, from: &str, setting: String| {
+        let source = if edge.asks {
+            "path: '/movie/{id}/similar'".to_owned()
+        } else {
+            format!("items: '.{}[]'", edge.field)
+        };
+        let where_ = if edge.odd_only { "where: '.odd == 1', " } else { "" };
+        format!(
+            "  {}: {{kind: expand, from: {from}, {source}, {where_}take: {}, into: {}, max_depth: {}, max_items: {}, {setting}}}\n",
+            edge.name, edge.take, edge.into, edge.max_depth, edge.max_items
+        )
+    };
+    for edge in edges.iter().filter(|edge| edge.from == "movies") {
+        text += &expand(edge, &last, concurrency_and_buffer(dice));
+        if chained {
+            last = edge.name.to_owned();
+        }
+    }
+    if edges.iter().any(|edge| edge.into == "people") {
+        text +=
+            &format!("  people: {{kind: fetch, path: '/person/{{id}}', {}}}\n", concurrency_and_buffer(dice));
+        let mut last = "people".to_owned();
+        for edge in edges.iter().filter(|edge| edge.from == "people") {
+            text += &expand(edge, &last, concurrency_and_buffer(dice));
+            last = edge.name.to_owned();
+        }
+    }
+    let columns = "{id: int64, depth: {type: int32, value: $meta.depth}, parent: {type: int64, value: $parent.id}, \
+                   rank: {type: int32, value: $meta.rank}}";
+    let table = |name: &str, from: &str, columns: &str, setting: String| {
+        format!(
+            "  t_{name}: {{kind: project, from: {from}, order: {order}, columns: {columns}, output: {{path: {name}.parquet}}, {setting}}}\n"
+        )
+    };
+    text += &table("movies", "movies", columns, buffer(dice));
+    if edges.iter().any(|edge| edge.into == "people") {
+        text += &table("people", "people", columns, buffer(dice));
+    }
+    for edge in edges {
+        let columns = "{source: {type: int64, value: $parent.id}, id: int64, rank: {type: int32, value: $meta.rank}, \
+                       depth: {type: int32, value: $meta.depth}}";
+        text += &table(edge.name, &format!("{}.found", edge.name), columns, buffer(dice));
+    }
+    text
+}
+
+fn compile(text: &str) -> Plan {
+    let source = Source::new("sim.yaml", text);
+    let parsed = spec::parse(&source, &[], &|_| None)
+        .unwrap_or_else(|faults| panic!("{}\n{text}", faults.render(&source)));
+    plan::compile(parsed.spec, &plan::Options::default())
+        .unwrap_or_else(|faults| panic!("{}\n{text}", faults.render(&source)))
+        .plan
+}
+
+/// Runs a pipeline over a world; the rows of each table, and what the wire saw.
+async fn run(plan: &Plan, world: World, seed: u64) -> (BTreeMap<String, Vec<Vec<i64>>>, Arc<Wire>) {
+    let wire =
+        Arc::new(Wire { world, dice: Mutex::new(fastrand::Rng::with_seed(seed)), state: Mutex::default() });
+    let budget = Budget::new(plan.api.connections, plan.api.rate, seed);
+    let client = Client::new(wire.clone(), budget, plan.api.retry, seed, Arc::new(Deaf));
+    let sinks: Vec<Memory> = plan.tables().map(|_| Memory::default()).collect();
+    let options = FlowOptions {
+        run: "sim".into(),
+        limit: None,
+        stop: CancellationToken::new(),
+        listener: Arc::new(Deaf),
+    };
+    let flowing = flow(plan, Arc::new(client), sinks.clone(), options);
+    tokio::time::timeout(Duration::from_secs(36_000), flowing)
+        .await
+        .unwrap_or_else(|_| panic!("seed {seed}: the run does not end"))
+        .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    let names = plan.tables().map(|(_, table)| table.stage.to_string());
+    (names.zip(sinks.iter().map(Memory::rows)).collect(), wire)
+}
+
+fn edge(name: &'static str, from: &'static str, into: &'static str, field: &'static str) -> Edge {
+    Edge { name, from, into, field, take: 4, max_depth: 3, max_items: 40, odd_only: false, asks: false }
+}
+
+/// The shapes: loops through one and two fetch stages, with and without requests of their own, and no loop.
+fn shapes() -> Vec<Vec<Edge>> {
+    let similar = edge("similar", "movies", "movies", "similar");
+    let asked = Edge { asks: true, odd_only: true, ..similar.clone() };
+    let cast = edge("cast", "movies", "people", "cast");
+    let credits = edge("credits", "people", "movies", "films");
+    let bounded = Edge { max_depth: u32::MAX, max_items: u64::MAX, ..cast.clone() };
+    vec![
+        vec![similar.clone()],
+        vec![asked.clone()],
+        vec![cast.clone(), credits.clone()],
+        vec![similar, cast.clone(), credits.clone()],
+        vec![asked, cast, Edge { max_items: 3, ..credits }],
+        vec![bounded],
+    ]
+}
+
+/// One simulation; everything about it follows from `seed`.
+fn simulate(seed: u64) {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async move {
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let shapes = shapes();
+        let mut edges = shapes[dice.usize(..shapes.len())].clone();
+        let wide = dice.u8(..8) == 0;
+        for edge in &mut edges {
+            if edge.max_depth != u32::MAX {
+                (edge.max_depth, edge.max_items) = (dice.u32(1..5), dice.u64(1..60));
+            } else {
+                (edge.max_depth, edge.max_items) = (1000, 1_000_000);
+            }
+            edge.take = if wide { 1000 } else { dice.usize(1..6) };
+        }
+        let world = World::random(&mut dice, if wide { 1000 } else { 0 });
+        let seeds: Vec<i64> = (0..dice.usize(0..20)).map(|_| dice.i64(1..30)).chain([1]).collect();
+        let order = if dice.bool() { "input" } else { "arrival" };
+        let rate = if dice.bool() { "none" } else { "40/s" };
+        let text = yaml(&mut dice, &seeds, &edges, order, rate);
+        let context = || format!("seed {seed}\n{text}");
+        let expected = oracle(&world, &seeds, &edges);
+        let plan = compile(&text);
+        let (tables, wire) = run(&plan, world, seed).await;
+        let check = |table: String, expect: Option<&Vec<Vec<i64>>>| {
+            let mut rows = tables.get(&table).cloned().unwrap_or_default();
+            let mut expect = expect.cloned().unwrap_or_default();
+            if order == "arrival" {
+                rows.sort();
+                expect.sort();
+            }
+            assert_eq!(rows, expect, "{table}, {}", context());
+        };
+        check("t_movies".into(), expected.documents.get("movies"));
+        check("t_people".into(), expected.documents.get("people"));
+        for edge in &edges {
+            check(format!("t_{}", edge.name), expected.found.get(edge.name));
+        }
+        let watch = wire.state.lock().unwrap();
+        assert!(watch.most_in_flight <= 20, "{} connections, {}", watch.most_in_flight, context());
+        for (path, times) in &watch.answered {
+            assert_eq!(*times, 1, "{path} was asked {times} times, {}", context());
+        }
+        for stage in &plan.stages {
+            let most = watch.per_stage.get(stage.id.as_str()).map_or(0, |(_, most)| *most);
+            assert!(most <= stage.concurrency.get() as usize, "{}: {most}, {}", stage.id, context());
+        }
+        if rate == "40/s" {
+            let sent = &watch.sent_at;
+            let crowded = sent.windows(41).find(|window| window[40] - window[0] <= Duration::from_secs(1));
+            assert!(crowded.is_none(), "41 requests in a second, {}", context());
+        }
+    });
+}
+
+#[test]
+fn every_crawl_ends_and_equals_breadth_first_search() {
+    let (first, count) = match std::env::var("SIM_SEED").ok().and_then(|seed| seed.parse().ok()) {
+        Some(seed) => (seed, 1),
+        None => (0, 150),
+    };
+    for seed in first..first + count {
+        simulate(seed);
+    }
+}
+
+#[test]
+fn the_same_bytes_of_answers_give_the_same_rows_at_every_concurrency() {
+    let rows = |concurrency: u32, buffer: u32, seed: u64| {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async move {
+            let world = World::random(&mut fastrand::Rng::with_seed(7), 0);
+            let edges = &shapes()[3];
+            let text = yaml(&mut fastrand::Rng::with_seed(1), &[1, 2, 3, 4, 5], edges, "input", "none");
+            let mut plan = compile(&text);
+            for stage in &mut plan.stages {
+                stage.concurrency = NonZeroU32::new(concurrency).unwrap();
+                stage.buffer = buffer as usize;
+            }
+            run(&plan, world, seed).await.0
+        })
+    };
+    let one = rows(1, 1, 11);
+    assert!(one["t_movies"].len() > 5);
+    for (concurrency, buffer, seed) in [(64, 1, 12), (7, 256, 13), (64, 256, 14), (1, 256, 15)] {
+        assert_eq!(rows(concurrency, buffer, seed), one, "concurrency {concurrency}, buffer {buffer}");
+    }
+}
