@@ -60,7 +60,7 @@ impl Problem {
             Self::Faults { .. } => verdict(Invalid, "invalid-file", &[]),
             Self::NoCredential { base_url } => {
                 let mut hints = vec![
-                    format!("set TMDB_TOKEN to an API Read Access Token; an account has one at {SETTINGS}"),
+                    format!("set TMDB_TOKEN to an API Read Access Token, free with an account: {SETTINGS}"),
                     "or run with `--mock` against the embedded API, which needs no account".to_owned(),
                 ];
                 if base_url.starts_with("http://") {

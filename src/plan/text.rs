@@ -239,14 +239,14 @@ fn describe_edge(plan: &Plan, edge: &ItemEdge) -> String {
 }
 
 fn edge_kind(plan: &Plan, edge: &ItemEdge) -> String {
-    let mut kind = if edge.feedback { "feedback" } else { "forward" }.to_owned();
+    let mut parts = vec![if edge.feedback { "feedback" } else { "forward" }.to_owned()];
     if let StageKind::Expand(ExpandPlan { max_depth: Some(depth), .. }) = &plan.stages[edge.from].kind {
-        kind += &format!(", to depth {depth}");
+        parts.push(format!("to depth {depth}"));
     }
     if edge.max_items < u64::MAX {
-        kind += &format!(", at most {} items", edge.max_items);
+        parts.push(format!("at most {} items", edge.max_items));
     }
-    kind
+    parts.join(", ")
 }
 
 fn fields(set: &FieldSet) -> String {

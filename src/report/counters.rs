@@ -151,7 +151,7 @@ impl Listener for Counters {
             }
             Event::StateRecovered { .. } => {}
             Event::ItemSeeded { stage } | Event::ItemAdmitted { stage } => {
-                add(&self.stage(stage).admitted, 1)
+                add(&self.stage(stage).admitted, 1);
             }
             Event::RequestSent { stage } => {
                 self.sent();
