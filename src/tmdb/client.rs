@@ -193,7 +193,7 @@ impl Client {
         self.listener.hear(&Event::ItemFailed {
             stage: caller.stage.clone(),
             request: request.to_string(),
-            error: format!("{} after {attempts} attempt{plural}", words.trim_end_matches('.')),
+            error: format!("{}, after {attempts} attempt{plural}", words.trim_end_matches('.')),
         });
         AskError::Failed(Failure { reason, attempts })
     }

@@ -214,12 +214,17 @@ fn faults_of_a_file_are_told_all_at_once() {
     let place = Place::new();
     place.write(
         "broken.yaml",
-        &SMALL.replace("fetch,", "fetch, concurency: 3,").replace(".release_date", "'.['"),
+        &SMALL.replace("fetch,", "fetch, concurency: 3,").replace("title: string", "title: sting"),
     );
     insta::assert_snapshot!("unknown_file", place.check(&["run", "none.yaml", "--mock"], &[]));
     insta::assert_snapshot!("broken_file", place.check(&["run", "broken.yaml", "--mock"], &[]));
     let shown = place.check(&["run", "broken.yaml", "--mock", "--output", "json"], &[]);
     insta::assert_snapshot!("broken_file_json", shown);
+    place.write(
+        "broken.yaml",
+        &SMALL.replace(".release_date", "'.['").replace("version: 1\n", "version: 1 # é\n"),
+    );
+    insta::assert_snapshot!("broken_expression", place.check(&["plan", "broken.yaml"], &[]));
 }
 
 #[test]
@@ -322,6 +327,8 @@ fn partial_run_says_what_failed() {
     let place = Place::new();
     let text = SMALL.replace("rate: 1000/s", "rate: 1000/s, retry: {attempts: 1}");
     let text = text.replace("ids: [1726, 24428, 299536]", "range: 1..12");
+    // One at a time, so that they fail in order.
+    let text = text.replace("kind: fetch,", "kind: fetch, concurrency: 1,");
     place.write("partial.yaml", &text.replace("stages:", "max_failures: 50%\nstages:"));
     let dead = Fault { kind: FaultKind::Dead, share: 0.2 };
     let server = Server::start(Config { faults: vec![dead], ..Config::default() });
