@@ -36,8 +36,13 @@ struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 complete, 1 failed (nothing published), 2 invalid file or usage, 3 partial (published with
-failures within max_failures), 4 locked by another run, 130 and 143 stopped by a signal.
+Exit codes:
+  0  complete
+  1  failed, nothing was published
+  2  invalid file or usage
+  3  partial: published, with failures within `max_failures`
+  4  locked by another run
+  130, 143  stopped by a signal, nothing was published
 
 This product uses the TMDB API but is not endorsed or certified by TMDB.";
 

@@ -11,6 +11,7 @@ use super::exit::Exit;
 /// The outputs of the program.
 #[derive(Debug)]
 pub(super) struct Printer {
+    stderr: io::Stderr,
     coloured: bool,
     /// The first write of data that failed.
     failure: RefCell<Option<io::Error>>,
@@ -19,7 +20,8 @@ pub(super) struct Printer {
 impl Printer {
     pub(super) fn new() -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { coloured: !no_color && io::stderr().is_terminal(), failure: RefCell::default() }
+        let stderr = io::stderr();
+        Self { coloured: !no_color && stderr.is_terminal(), stderr, failure: RefCell::default() }
     }
 
     /// Whether talk may have colours: on a terminal, and without `NO_COLOR` (no-color.org).
@@ -37,7 +39,7 @@ impl Printer {
 
     /// Prints talk, whole lines. Where nobody listens there is nobody to tell.
     pub(super) fn talk(&self, text: &str) {
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+        let _ = self.stderr.lock().write_all(text.as_bytes());
     }
 
     /// The way to end, given how the data went.

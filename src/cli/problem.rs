@@ -60,7 +60,7 @@ impl Problem {
             Self::Faults { .. } => verdict(Invalid, "invalid-file", &[]),
             Self::NoCredential { base_url } => {
                 let mut hints = vec![
-                    format!("set TMDB_TOKEN to an API Read Access Token; an account has one at {SETTINGS}"),
+                    format!("set TMDB_TOKEN to an API Read Access Token, free with an account: {SETTINGS}"),
                     "or run with `--mock` against the embedded API, which needs no account".to_owned(),
                 ];
                 if base_url.starts_with("http://") {
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn panic_of_a_stage_names_the_stage_and_says_that_it_is_a_bug() {
         let error = RunError::Panicked { stage: "movies".into(), message: "index out of bounds".into() };
-        insta::assert_snapshot!(Problem::Run { error, signal: None }.render(false), @"");
+        insta::assert_snapshot!(Problem::Run { error, signal: None }.render(false));
     }
 
     #[test]
@@ -248,6 +248,6 @@ mod tests {
         let source = io::Error::other("disk on fire");
         let path = PathBuf::from("out/films.parquet");
         let error = RunError::Sink(SinkError::Full { action: crate::sink::Action::Write, path, source });
-        insta::assert_snapshot!(Problem::Run { error, signal: None }.render(false), @"");
+        insta::assert_snapshot!(Problem::Run { error, signal: None }.render(false));
     }
 }

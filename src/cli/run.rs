@@ -155,7 +155,9 @@ pub(super) fn execute(arguments: Arguments, printer: &Printer) -> Exit {
 
 /// Tells people: the summary of what began, and what went wrong.
 fn tell(meant: &Meant, printer: &Printer, ran: &Ran, exit: Exit, problem: Option<&Problem>) {
+    let unfinished = problem.is_some_and(|problem| problem.verdict().code == "unfinished");
     let ending = match exit {
+        _ if unfinished => Ending::Unfinished,
         Exit::Complete => Ending::Complete,
         Exit::Partial => Ending::Partial,
         Exit::Stopped(_) => Ending::Stopped,

@@ -24,21 +24,18 @@ pub(super) fn execute(arguments: &Arguments, printer: &Printer) -> Exit {
     for file in &arguments.files {
         let (plan, findings) = load(file, &arguments.set, &Options::default());
         findings.tell(printer);
-        match plan {
-            Some(plan) => {
-                let (stages, tables) = (plan.stages.len(), plan.tables().count());
-                let plural = |count: usize| if count == 1 { "" } else { "s" };
-                printer.data(&format!(
-                    "{}: ok ({stages} stage{}, {tables} table{})\n",
-                    file.display(),
-                    plural(stages),
-                    plural(tables),
-                ));
-            }
-            None => {
-                exit = Exit::Invalid;
-                printer.talk(&findings.problem().render(printer.is_coloured()));
-            }
+        if let Some(plan) = plan {
+            let (stages, tables) = (plan.stages.len(), plan.tables().count());
+            let plural = |count: usize| if count == 1 { "" } else { "s" };
+            printer.data(&format!(
+                "{}: ok ({stages} stage{}, {tables} table{})\n",
+                file.display(),
+                plural(stages),
+                plural(tables),
+            ));
+        } else {
+            exit = Exit::Invalid;
+            printer.talk(&findings.problem().render(printer.is_coloured()));
         }
     }
     exit

@@ -1,8 +1,9 @@
 //! How many requests a plan makes, as far as it can be known without asking.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use super::{Plan, SeedItems, StageIndex, StageKind};
+use super::{ExpandPlan, Plan, SeedItems, SeedPlan, StageIndex, StageKind};
 use crate::spec::Port;
 
 /// The number of requests of a stage, without retries.
@@ -41,30 +42,19 @@ impl fmt::Display for Bounds {
 /// The bounds of every stage. Items that a filter or `where` may drop, and items that may be found twice,
 /// count for `most` and not for `least`.
 pub(super) fn bounds(plan: &Plan) -> Vec<Bounds> {
-    (0..plan.stages.len())
-        .map(|index| match &plan.stages[index].kind {
-            StageKind::Seed(seed) => match &seed.source {
-                SeedItems::Pages { pages, .. } => {
-                    Bounds { asks: true, least: 1, most: Some(u64::from(*pages)) }
-                }
-                _ => Bounds::NONE,
-            },
-            StageKind::Fetch(_) => Bounds {
-                asks: true,
-                least: plan.stages[index]
-                    .inputs
-                    .iter()
-                    .filter(|source| source.port == Port::Main)
-                    .map(|source| seed_least(plan, source.stage))
-                    .max()
-                    .unwrap_or(0),
-                most: fetched_most(plan, index),
-            },
-            StageKind::Expand(expand) if expand.request.is_some() => {
-                let documents = plan.stages[index].inputs.iter().try_fold(0_u64, |sum, source| {
-                    Some(sum.saturating_add(documents_most(plan, source.stage)?))
-                });
-                let most = documents.map(|documents| documents.saturating_mul(u64::from(expand.pages)));
+    let handed = handed_on(plan);
+    let stages = plan.stages.iter().zip(&handed);
+    stages
+        .map(|(stage, handed)| match &stage.kind {
+            StageKind::Seed(SeedPlan { source: SeedItems::Pages { pages, .. }, .. }) => {
+                Bounds { asks: true, least: 1, most: Some(u64::from(*pages)) }
+            }
+            StageKind::Fetch(_) => {
+                let seeds = stage.inputs.iter().map(|source| seed_least(&plan.stages[source.stage].kind));
+                Bounds { asks: true, least: seeds.max().unwrap_or(0), most: *handed }
+            }
+            StageKind::Expand(ExpandPlan { request: Some(_), pages, .. }) => {
+                let most = handed.map(|documents| documents.saturating_mul(u64::from(*pages)));
                 Bounds { asks: true, least: 0, most }
             }
             _ => Bounds::NONE,
@@ -72,70 +62,59 @@ pub(super) fn bounds(plan: &Plan) -> Vec<Bounds> {
         .collect()
 }
 
-/// Different items that a seed gives at least.
-fn seed_least(plan: &Plan, seed: StageIndex) -> u64 {
-    match &plan.stages[seed].kind {
-        StageKind::Seed(seed) if seed.where_.is_none() => match &seed.source {
-            SeedItems::Listed(items) => {
-                let mut texts: Vec<String> = items.iter().map(ToString::to_string).collect();
-                texts.sort_unstable();
-                texts.dedup();
-                texts.len() as u64
-            }
-            SeedItems::Range { first, last } => range(*first, *last),
-            SeedItems::Pages { .. } => 0,
-        },
-        _ => 0,
+/// Items or documents that each stage hands on at most; `None` where only an answer can tell.
+///
+/// Each round knows one stage further down. What is not known after as many rounds as there are stages
+/// depends on itself, and stays unknown.
+fn handed_on(plan: &Plan) -> Vec<Option<u64>> {
+    let mut handed = vec![None; plan.stages.len()];
+    for _ in &plan.stages {
+        handed = (0..plan.stages.len()).map(|stage| handed_by(plan, stage, &handed)).collect();
     }
+    handed
 }
 
-fn seed_most(plan: &Plan, seed: StageIndex) -> Option<u64> {
-    match &plan.stages[seed].kind {
-        StageKind::Seed(plan) => match &plan.source {
+/// What `stage` hands on at most, given what the others do.
+fn handed_by(plan: &Plan, stage: StageIndex, handed: &[Option<u64>]) -> Option<u64> {
+    let inputs = plan.stages[stage].inputs.iter();
+    match &plan.stages[stage].kind {
+        StageKind::Seed(seed) => match &seed.source {
             SeedItems::Listed(items) => Some(items.len() as u64),
             SeedItems::Range { first, last } => Some(range(*first, *last)),
             SeedItems::Pages { .. } => None,
         },
-        _ => None,
+        StageKind::Fetch(_) => {
+            let seeds = inputs.filter(|source| source.port == Port::Main).map(|source| handed[source.stage]);
+            let edges = plan.item_edges.iter().filter(|edge| edge.to == stage);
+            let found = edges.map(|edge| match &plan.stages[edge.from].kind {
+                _ if edge.max_items < u64::MAX => Some(edge.max_items),
+                StageKind::Expand(expand) => Some(handed[edge.from]?.saturating_mul(u64::from(expand.take?))),
+                _ => None,
+            });
+            sum(seeds.chain(found))
+        }
+        StageKind::Expand(_) | StageKind::Filter(_) => sum(inputs.map(|source| handed[source.stage])),
+        StageKind::Project(_) => None,
+    }
+}
+
+fn sum(mut parts: impl Iterator<Item = Option<u64>>) -> Option<u64> {
+    parts.try_fold(0_u64, |sum, part| Some(sum.saturating_add(part?)))
+}
+
+/// Different items that a seed gives at least.
+fn seed_least(kind: &StageKind) -> u64 {
+    match kind {
+        StageKind::Seed(SeedPlan { source: SeedItems::Listed(items), where_: None }) => {
+            items.iter().map(ToString::to_string).collect::<BTreeSet<_>>().len() as u64
+        }
+        StageKind::Seed(SeedPlan { source: SeedItems::Range { first, last }, where_: None }) => {
+            range(*first, *last)
+        }
+        _ => 0,
     }
 }
 
 fn range(first: i64, last: i64) -> u64 {
     if last < first { 0 } else { last.abs_diff(first).saturating_add(1) }
-}
-
-/// Items that a fetch can be asked for at most: those of its seeds and of every edge into it.
-fn fetched_most(plan: &Plan, fetch: StageIndex) -> Option<u64> {
-    let seeds = plan.stages[fetch].inputs.iter().filter(|source| source.port == Port::Main);
-    let seeds = seeds.map(|source| seed_most(plan, source.stage));
-    let edges = plan.item_edges.iter().filter(|edge| edge.to == fetch).map(|edge| {
-        if edge.max_items < u64::MAX {
-            return Some(edge.max_items);
-        }
-        let StageKind::Expand(expand) = &plan.stages[edge.from].kind else { return None };
-        // An edge without a bound is no feedback, so that this comes to an end unless a loop lies above it.
-        let closed = plan.item_edges.iter().any(|other| other.in_loop && other.max_items == u64::MAX);
-        let take = u64::from(expand.take?);
-        if closed {
-            return None;
-        }
-        let inputs = &plan.stages[edge.from].inputs;
-        let documents = inputs
-            .iter()
-            .try_fold(0_u64, |sum, source| Some(sum.saturating_add(documents_most(plan, source.stage)?)))?;
-        Some(documents.saturating_mul(take))
-    });
-    seeds.chain(edges).try_fold(0_u64, |sum, part| Some(sum.saturating_add(part?)))
-}
-
-/// Documents that a stage hands on at most.
-fn documents_most(plan: &Plan, stage: StageIndex) -> Option<u64> {
-    match &plan.stages[stage].kind {
-        StageKind::Fetch(_) => fetched_most(plan, stage),
-        StageKind::Expand(_) | StageKind::Filter(_) => plan.stages[stage]
-            .inputs
-            .iter()
-            .try_fold(0_u64, |sum, source| Some(sum.saturating_add(documents_most(plan, source.stage)?))),
-        StageKind::Seed(_) | StageKind::Project(_) => None,
-    }
 }

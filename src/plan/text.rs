@@ -8,7 +8,9 @@ use arrow::datatypes::DataType;
 
 use super::bounds::{Bounds, bounds};
 use super::expr::{Expr, FieldSet};
-use super::{ItemEdge, Plan, SeedItems, SeedPlan, Source, StageIndex, StageKind, StagePlan, TablePlan};
+use super::{
+    ExpandPlan, ItemEdge, Plan, SeedItems, SeedPlan, Source, StageIndex, StageKind, StagePlan, TablePlan,
+};
 use crate::spec::{Compression, MaxFailures, OnMismatch, Order, Port};
 
 /// Where the values of a stage's lines stand.
@@ -114,12 +116,12 @@ fn describe_stage(plan: &Plan, index: StageIndex, stage: &StagePlan, text: &mut 
             text.say_if("where", expand.where_.as_ref().map(Expr::source));
             text.say_if("take", expand.take.map(|take| format!("the first {take} of a document")));
             for edge in plan.item_edges.iter().filter(|edge| edge.from == index) {
-                text.say("into", format_args!("{} ({})", plan.stages[edge.to].id, edge_kind(edge)));
+                text.say("into", format_args!("{} ({})", plan.stages[edge.to].id, edge_kind(plan, edge)));
             }
         }
         StageKind::Filter(filter) => text.say("where", filter.where_.source()),
         StageKind::Project(table) => {
-            describe_table(table, text);
+            describe_table(table, &stage.inputs, text);
             text.say("runs", format_args!("buffer {}", stage.buffer));
             return;
         }
@@ -151,7 +153,8 @@ fn describe_stage(plan: &Plan, index: StageIndex, stage: &StagePlan, text: &mut 
 fn describe_seed(seed: &SeedPlan, text: &mut Text) -> bool {
     let asks = match &seed.source {
         SeedItems::Listed(items) => {
-            text.say("gives", format_args!("{} items from the file", items.len()));
+            let plural = if items.len() == 1 { "" } else { "s" };
+            text.say("gives", format_args!("{} item{plural} from the file", items.len()));
             false
         }
         SeedItems::Range { first, last } => {
@@ -168,10 +171,16 @@ fn describe_seed(seed: &SeedPlan, text: &mut Text) -> bool {
     asks
 }
 
-fn describe_table(table: &TablePlan, text: &mut Text) {
+fn describe_table(table: &TablePlan, inputs: &[Source], text: &mut Text) {
     match &table.rows {
         Some(rows) => text.say("rows", format_args!("one for each of {}", rows.source())),
-        None => text.say("rows", "one for each document"),
+        None if inputs.iter().all(|source| source.port == Port::Found) => {
+            text.say("rows", "one for each item found");
+        }
+        None if inputs.iter().any(|source| source.port == Port::Main) => {
+            text.say("rows", "one for each document");
+        }
+        None => text.say("rows", "one for each item that failed or is missing"),
     }
     let compression = match table.compression {
         Compression::Zstd => "zstd",
@@ -226,16 +235,18 @@ fn reads(plan: &Plan, index: StageIndex, stage: &StagePlan) -> Vec<String> {
 }
 
 fn describe_edge(plan: &Plan, edge: &ItemEdge) -> String {
-    format!("what {} finds ({})", plan.stages[edge.from].id, edge_kind(edge))
+    format!("what {} finds ({})", plan.stages[edge.from].id, edge_kind(plan, edge))
 }
 
-fn edge_kind(edge: &ItemEdge) -> String {
-    let kind = if edge.feedback { "feedback" } else { "forward" };
-    if edge.max_items == u64::MAX {
-        kind.to_owned()
-    } else {
-        format!("{kind}, at most {} items", edge.max_items)
+fn edge_kind(plan: &Plan, edge: &ItemEdge) -> String {
+    let mut parts = vec![if edge.feedback { "feedback" } else { "forward" }.to_owned()];
+    if let StageKind::Expand(ExpandPlan { max_depth: Some(depth), .. }) = &plan.stages[edge.from].kind {
+        parts.push(format!("to depth {depth}"));
     }
+    if edge.max_items < u64::MAX {
+        parts.push(format!("at most {} items", edge.max_items));
+    }
+    parts.join(", ")
 }
 
 fn fields(set: &FieldSet) -> String {
@@ -320,4 +331,60 @@ fn notes(plan: &Plan) -> Vec<String> {
         notes.push("no rate: the API's answers alone slow this run down".to_owned());
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::{Options, compile};
+    use crate::spec::{Source, parse};
+
+    fn described(text: &str) -> String {
+        let parsed = parse(&Source::new("p.yaml", text), &[], &|_| None).expect("no fault");
+        super::describe(&compile(parsed.spec, &Options::default()).expect("no fault").plan)
+    }
+
+    #[test]
+    fn marvel_is_described() {
+        insta::assert_snapshot!(described(include_str!("../../pipelines/marvel.yaml")));
+    }
+
+    #[test]
+    fn costars_is_described() {
+        insta::assert_snapshot!(described(include_str!("../../pipelines/costars.yaml")));
+    }
+
+    #[test]
+    fn every_kind_of_line_is_shown() {
+        insta::assert_snapshot!(described(
+            "
+version: 1
+name: all
+api: {rate: 10/s, connections: 4, language: de}
+max_failures: 3
+stages:
+  popular: {kind: seed, path: /discover/movie, query: {sort_by: popularity.desc}, pages: 3, where: '.id > 2'}
+  more: {kind: seed, range: 1..1000}
+  films: {kind: fetch, from: [popular, more], path: '/movie/{id}', concurrency: 8, rate: 20/s, timeout: 3s}
+  old: {kind: filter, where: '.release_date < \"1980\"', buffer: 5}
+  parts: {kind: expand, path: '/movie/{id}/similar', pages: 2}
+  table:
+    kind: project
+    order: arrival
+    columns:
+      id: {type: int64, required: true, on_mismatch: fail}
+      seen: {type: timestamp, value: .seen_at, on_mismatch: drop}
+    output: {path: out/films.parquet, compression: none}
+  lost:
+    kind: project
+    from: [films.failed, films.missing, parts.failed]
+    columns: {key: string, stage: string}
+    output: {path: out/lost.parquet}
+  found:
+    kind: project
+    from: parts.found
+    columns: {id: int64}
+    output: {path: out/found.parquet}
+"
+        ));
+    }
 }

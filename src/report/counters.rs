@@ -150,7 +150,9 @@ impl Listener for Counters {
                 rare.source = Some(source.clone());
             }
             Event::StateRecovered { .. } | Event::ItemSeeded { .. } => {}
-            Event::ItemAdmitted { stage } => add(&self.stage(stage).admitted, 1),
+            Event::ItemSeeded { stage } | Event::ItemAdmitted { stage } => {
+                add(&self.stage(stage).admitted, 1);
+            }
             Event::RequestSent { stage } => {
                 self.sent();
                 add(&self.stage(stage).requests, 1);

@@ -52,7 +52,7 @@ pub struct StageSnapshot {
     pub id: String,
     /// What it is.
     pub role: Role,
-    /// Items that it took on.
+    /// Items that it took on; of a seed, those that it handed out.
     pub admitted: u64,
     /// Items that it found.
     pub found: u64,

@@ -22,6 +22,8 @@ pub enum Ending {
     Failed,
     /// Nothing published, as somebody asked it to stop.
     Stopped,
+    /// The publish was decided and could not be carried through.
+    Unfinished,
 }
 
 /// The summary of a run of which `snapshot` is the last; `allowed` is the rate that it was held to.
@@ -57,6 +59,9 @@ fn headline(text: &mut String, snapshot: &Snapshot, ending: Ending) {
             );
         }
         Ending::Failed => line(text, format_args!("{name}: failed after {took}, nothing was published")),
+        Ending::Unfinished => {
+            line(text, format_args!("{name}: failed after {took}, in the middle of the publish"));
+        }
         Ending::Stopped => line(text, format_args!("{name}: stopped after {took}, nothing was published")),
     }
 }
@@ -171,6 +176,9 @@ fn advice(ending: Ending) -> Option<&'static str> {
         Ending::Partial => Some(
             "Run the same command again to fetch what failed; `max_failures` says how much may be missing.",
         ),
+        Ending::Unfinished => {
+            Some("Some tables may be new and others old until the same command has run again.")
+        }
         Ending::Failed | Ending::Stopped => Some(
             "Tables that were published before are as they were. Run the same command again to start afresh.",
         ),
@@ -281,18 +289,18 @@ mod tests {
     #[test]
     fn complete_run_says_where_its_tables_are() {
         let rate = Rate { limit: 40.0, per: Duration::from_secs(1), burst: None };
-        insta::assert_snapshot!(summary(&snapshot(0), Ending::Complete, Some(rate)), @"");
+        insta::assert_snapshot!(summary(&snapshot(0), Ending::Complete, Some(rate)));
     }
 
     #[test]
     fn partial_run_says_what_failed_and_how_to_go_on() {
-        insta::assert_snapshot!(summary(&snapshot(7), Ending::Partial, None), @"");
+        insta::assert_snapshot!(summary(&snapshot(7), Ending::Partial, None));
     }
 
     #[test]
     fn stopped_run_says_that_nothing_changed() {
         let mut snapshot = snapshot(0);
         snapshot.tables.clear();
-        insta::assert_snapshot!(summary(&snapshot, Ending::Stopped, None), @"");
+        insta::assert_snapshot!(summary(&snapshot, Ending::Stopped, None));
     }
 }

@@ -187,10 +187,13 @@ impl Client {
     }
 
     fn failed(&self, caller: &Caller, request: &Request, reason: Reason, attempts: u32) -> AskError {
+        // A server's own words may end in a full stop.
+        let words = reason.to_string();
+        let plural = if attempts == 1 { "" } else { "s" };
         self.listener.hear(&Event::ItemFailed {
             stage: caller.stage.clone(),
             request: request.to_string(),
-            error: format!("{reason} after {attempts} attempts"),
+            error: format!("{}, after {attempts} attempt{plural}", words.trim_end_matches('.')),
         });
         AskError::Failed(Failure { reason, attempts })
     }

@@ -1,0 +1,438 @@
+//! The program as its user meets it: exit codes, what stands on stdout and stderr, what stays untouched.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tmdb_etl::mock::{self, Auth, Config, Fault, FaultKind, Mock};
+use tmdb_etl::sink::Lock;
+use tokio::runtime::Runtime;
+
+const SMALL: &str = "\
+version: 1
+name: small
+params: {least: 0}
+api: {rate: 1000/s}
+stages:
+  ids: {kind: seed, ids: [1726, 24428, 299536]}
+  movies: {kind: fetch, path: '/movie/{id}'}
+  films:
+    kind: project
+    columns:
+      id: {type: int64, required: true}
+      title: string
+      year: {type: int32, value: .release_date}
+    output: {path: out/films.parquet}
+";
+
+/// A folder to work in, with a small pipeline.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        place.write("small.yaml", SMALL);
+        place
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str], env: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tmdb-etl"));
+        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
+        for name in ["TMDB_TOKEN", "TMDB_API_KEY", "TMDB_BASE_URL", "NO_COLOR"] {
+            command.env_remove(name);
+        }
+        command.envs(env.iter().copied());
+        command
+    }
+
+    fn run(&self, arguments: &[&str], env: &[(&str, &str)]) -> Output {
+        self.command(arguments, env).output().unwrap()
+    }
+
+    /// Exit code, stdout and stderr as one text, without what differs from run to run.
+    fn shown(&self, output: &Output) -> String {
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        let code = output.status.code().expect("it ended by itself");
+        let shown = format!("exit {code}\n--- stdout\n{stdout}--- stderr\n{stderr}");
+        shown.lines().map(|line| self.masked(line) + "\n").collect()
+    }
+
+    fn check(&self, arguments: &[&str], env: &[(&str, &str)]) -> String {
+        self.shown(&self.run(arguments, env))
+    }
+
+    fn masked(&self, line: &str) -> String {
+        let line = line.replace(&self.path().display().to_string(), "[folder]");
+        let line = masked_after(&line, "127.0.0.1:", "[port]", |c| c.is_ascii_digit());
+        let line = masked_after(&line, "held by ", "[holder]", |c| c != '"');
+        if line.starts_with("{\"status\"") {
+            return pretty(&line);
+        }
+        let mut words: Vec<&str> = line.trim_start().split(' ').filter(|word| !word.is_empty()).collect();
+        // Widths of columns follow from what is masked.
+        let mut differs = ["table", "stage"].contains(words.first().unwrap_or(&""));
+        for index in 0..words.len() {
+            let is_number = words[index].trim_start_matches('(').starts_with(|c: char| c.is_ascii_digit());
+            let unit = words.get(index + 1).map(|unit| unit.trim_end_matches([',', ')', ':']));
+            if is_run_id(words[index]) {
+                (words[index], differs) = ("[run]", true);
+            } else if is_number && unit.is_some_and(|unit| ["ms", "s", "B", "KiB"].contains(&unit)) {
+                (words[index], differs) = ("#", true);
+            }
+        }
+        let indent = " ".repeat(line.len() - line.trim_start().len());
+        if differs { indent + &words.join(" ") } else { line }
+    }
+
+    /// Every file below the folder.
+    fn files(&self) -> Vec<PathBuf> {
+        let mut open = vec![self.path().to_owned()];
+        let mut files = Vec::new();
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { open.push(path) } else { files.push(path) }
+            }
+        }
+        files.sort();
+        files
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
+}
+
+fn masked_after(line: &str, mark: &str, shown: &str, hides: fn(char) -> bool) -> String {
+    let Some(at) = line.find(mark).map(|at| at + mark.len()) else { return line.to_owned() };
+    let end = line[at..].find(|c| !hides(c)).map_or(line.len(), |end| at + end);
+    format!("{}{shown}{}", &line[..at], &line[end..])
+}
+
+/// `20261122T195012Z-4f3a9c01`
+fn is_run_id(word: &str) -> bool {
+    word.len() == 25 && word.as_bytes()[8] == b'T' && &word[15..17] == "Z-"
+}
+
+/// The object of `--output json`, its times, sizes and ids replaced by their kinds.
+fn pretty(object: &str) -> String {
+    let mut object: Value = serde_json::from_str(object).expect("one JSON object in a line");
+    assert!(object["seconds"].as_f64().is_some_and(|seconds| seconds >= 0.0));
+    object["seconds"] = json!("[seconds]");
+    if let Some(run) = object["run"].as_str() {
+        assert!(is_run_id(run));
+        object["run"] = json!("[run]");
+    }
+    for table in object["tables"].as_array_mut().expect("a list") {
+        assert!(table["bytes"].as_u64().is_some_and(|bytes| bytes > 0));
+        table["bytes"] = json!("[bytes]");
+    }
+    serde_json::to_string_pretty(&object).unwrap()
+}
+
+/// A server that lives as long as this.
+struct Server {
+    runtime: Runtime,
+    mock: Mock,
+}
+
+impl Server {
+    fn start(config: Config) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let mock = runtime.block_on(mock::start(config)).unwrap();
+        Self { runtime, mock }
+    }
+
+    fn base_url(&self) -> String {
+        self.mock.base_url()
+    }
+
+    fn stop(self) -> mock::Stats {
+        let stats = self.mock.stats();
+        self.runtime.block_on(self.mock.stop());
+        stats
+    }
+}
+
+fn terminate(child: &Child) {
+    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+}
+
+#[test]
+fn help_says_what_there_is() {
+    let place = Place::new();
+    insta::assert_snapshot!("help", place.check(&["--help"], &[]));
+    insta::assert_snapshot!("help_run", place.check(&["run", "--help"], &[]));
+    insta::assert_snapshot!("help_mock", place.check(&["mock", "--help"], &[]));
+}
+
+#[test]
+fn unknown_argument_is_invalid_usage() {
+    let place = Place::new();
+    insta::assert_snapshot!(place.check(&["run", "small.yaml", "--moc"], &[]));
+    for arguments in [&["run"][..], &["run", "small.yaml", "--limit", "0"], &["mock", "--fault", "500=200%"]]
+    {
+        assert_eq!(place.run(arguments, &[]).status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn without_credential_nothing_is_asked_and_both_ways_out_are_named() {
+    let place = Place::new();
+    insta::assert_snapshot!("no_credential", place.check(&["run", "small.yaml"], &[("TMDB_TOKEN", " ")]));
+    let server = Server::start(Config::default());
+    let env = [("TMDB_BASE_URL", server.base_url())];
+    let env: Vec<_> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let shown = place.check(&["run", "small.yaml", "--output", "json"], &env);
+    insta::assert_snapshot!("no_credential_loopback_json", shown);
+    assert_eq!(server.stop().requests, 0);
+    assert_eq!(place.files().len(), 1, "no state folder either");
+}
+
+#[test]
+fn credential_does_not_leave_over_plain_http() {
+    let place = Place::new();
+    let env = [("TMDB_TOKEN", "t"), ("TMDB_BASE_URL", "http://films.invalid/3")];
+    insta::assert_snapshot!(place.check(&["run", "small.yaml"], &env));
+}
+
+#[test]
+fn faults_of_a_file_are_told_all_at_once() {
+    let place = Place::new();
+    place.write(
+        "broken.yaml",
+        &SMALL.replace("fetch,", "fetch, concurency: 3,").replace("title: string", "title: sting"),
+    );
+    insta::assert_snapshot!("unknown_file", place.check(&["run", "none.yaml", "--mock"], &[]));
+    insta::assert_snapshot!("broken_file", place.check(&["run", "broken.yaml", "--mock"], &[]));
+    let shown = place.check(&["run", "broken.yaml", "--mock", "--output", "json"], &[]);
+    insta::assert_snapshot!("broken_file_json", shown);
+    place.write(
+        "broken.yaml",
+        &SMALL.replace(".release_date", "'.['").replace("version: 1\n", "version: 1 # é\n"),
+    );
+    insta::assert_snapshot!("broken_expression", place.check(&["plan", "broken.yaml"], &[]));
+}
+
+#[test]
+fn validate_judges_every_file() {
+    let place = Place::new();
+    place.write("broken.yaml", &SMALL.replace("version: 1", "version: 2"));
+    insta::assert_snapshot!(place.check(&["validate", "small.yaml", "broken.yaml", "none.yaml"], &[]));
+    assert_eq!(place.run(&["validate", "small.yaml"], &[]).status.code(), Some(0));
+}
+
+#[test]
+fn plan_is_printed_with_what_the_command_line_changes() {
+    let place = Place::new();
+    insta::assert_snapshot!(
+        place.check(&["plan", "small.yaml", "--set", "least=7", "--out", "elsewhere"], &[])
+    );
+}
+
+#[test]
+fn reader_that_goes_away_is_no_error() {
+    let place = Place::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = place.command(&["plan", "small.yaml"], &[]).stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn run_publishes_and_says_where() {
+    let place = Place::new();
+    insta::assert_snapshot!("run_text", place.check(&["run", "small.yaml", "--mock"], &[]));
+    let shown = place.check(&["run", "small.yaml", "--mock", "--output", "json", "--progress", "none"], &[]);
+    insta::assert_snapshot!("run_json", shown);
+    let arguments = ["run", "small.yaml", "--mock", "--out", "deep/er", "--state", "st", "--limit", "2"];
+    insta::assert_snapshot!("run_limit", place.check(&arguments, &[]));
+    assert!(place.path().join("deep/er/out/films.parquet").is_file());
+    assert!(place.path().join("st/small").is_dir());
+}
+
+#[test]
+fn embedded_api_goes_before_every_other_and_sees_no_credential() {
+    let place = Place::new();
+    let server = Server::start(Config::default());
+    let env = [("TMDB_BASE_URL", &*server.base_url()), ("TMDB_TOKEN", "t")];
+    assert_eq!(place.run(&["run", "small.yaml", "--mock"], &env).status.code(), Some(0));
+    assert_eq!(server.stop().requests, 0);
+}
+
+#[test]
+fn set_must_have_the_type_of_its_default() {
+    let place = Place::new();
+    let shown = place.check(&["run", "small.yaml", "--mock", "--set", "least=many", "--set", "lest=3"], &[]);
+    insta::assert_snapshot!("set_wrong_type", shown);
+    insta::assert_snapshot!("set_not_a_pair", place.check(&["run", "small.yaml", "--set", "least"], &[]));
+}
+
+#[test]
+fn second_run_finds_the_lock_held() {
+    let place = Place::new();
+    let _lock = Lock::acquire(&place.path().join(".tmdb-etl/small"), "small").unwrap();
+    insta::assert_snapshot!("locked", place.check(&["run", "small.yaml", "--mock"], &[]));
+    let shown = place.check(&["run", "small.yaml", "--mock", "--output", "json"], &[]);
+    assert!(shown.contains("\"status\": \"locked\"") && shown.contains("\"code\": \"locked\""), "{shown}");
+}
+
+#[test]
+fn tables_of_another_source_are_not_overwritten() {
+    let place = Place::new();
+    assert!(place.run(&["run", "small.yaml", "--mock"], &[]).status.success());
+    let before = fs::read(place.path().join("out/films.parquet")).unwrap();
+    let server = Server::start(Config::default());
+    let env = [("TMDB_BASE_URL", &*server.base_url()), ("TMDB_TOKEN", "t")];
+    insta::assert_snapshot!(place.check(&["run", "small.yaml"], &env));
+    assert_eq!(server.stop().requests, 0);
+    assert_eq!(fs::read(place.path().join("out/films.parquet")).unwrap(), before);
+}
+
+#[test]
+fn refused_credential_fails_the_run() {
+    let place = Place::new();
+    let server = Server::start(Config { auth: Auth::Token("right".to_owned()), ..Config::default() });
+    let env = [("TMDB_BASE_URL", &*server.base_url()), ("TMDB_TOKEN", "wr0ng-s3cret")];
+    let output = place.run(&["run", "small.yaml"], &env);
+    // How many were on their way when the first was refused is a matter of chance.
+    let shown: String = place
+        .shown(&output)
+        .lines()
+        .filter(|line| !line.contains("movies 0"))
+        .map(|line| line.to_owned() + "\n")
+        .collect();
+    assert!(shown.contains("exit 1\n"), "{shown}");
+    let error = &shown[shown.find("error:").expect("an error is told")..];
+    insta::assert_snapshot!(error);
+    assert!(!shown.contains("s3cret"));
+    assert!(!place.path().join("out/films.parquet").exists());
+}
+
+#[test]
+fn partial_run_says_what_failed() {
+    let place = Place::new();
+    let text = SMALL.replace("rate: 1000/s", "rate: 1000/s, retry: {attempts: 1}");
+    let text = text.replace("ids: [1726, 24428, 299536]", "range: 1..12");
+    // One at a time, so that they fail in order.
+    let text = text.replace("kind: fetch,", "kind: fetch, concurrency: 1,");
+    place.write("partial.yaml", &text.replace("stages:", "max_failures: 50%\nstages:"));
+    let dead = Fault { kind: FaultKind::Dead, share: 0.2 };
+    let server = Server::start(Config { faults: vec![dead], ..Config::default() });
+    let env = [("TMDB_BASE_URL", &*server.base_url()), ("TMDB_TOKEN", "t")];
+    insta::assert_snapshot!("partial", place.check(&["run", "partial.yaml"], &env));
+    place.write("failed.yaml", &text.replace("stages:", "max_failures: 0%\nstages:"));
+    let shown =
+        place.check(&["run", "failed.yaml", "--out", "x", "--output", "json", "--progress", "none"], &env);
+    let object = &shown[..shown.find("--- stderr").expect("there is talk")];
+    assert!(object.contains("\"status\": \"failed\"") && object.contains("too-many-failures"), "{object}");
+    assert!(shown.starts_with("exit 1\n"), "{shown}");
+}
+
+#[test]
+fn sigterm_stops_a_run_and_leaves_its_tables_as_they_were() {
+    let place = Place::new();
+    let server = Server::start(Config::default());
+    let token = ("TMDB_TOKEN", "t");
+    let publish = place.run(&["run", "small.yaml"], &[("TMDB_BASE_URL", &server.base_url()), token]);
+    assert!(publish.status.success());
+    let before = fs::read(place.path().join("out/films.parquet")).unwrap();
+    let addr = server.mock.addr();
+    server.stop();
+
+    // The same place, so that the source is the same; and no answer within this test.
+    let latency = "1000s".parse().unwrap();
+    let server = Server::start(Config { addr, latency, ..Config::default() });
+    let base_url = server.base_url();
+    let arguments = ["run", "small.yaml", "--output", "json", "--progress", "json"];
+    let mut command = place.command(&arguments, &[("TMDB_BASE_URL", &base_url), token]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let asked = lines.find(|line| {
+        let line: Value = serde_json::from_str(line.as_ref().unwrap()).unwrap();
+        line["event"] == "progress" && line["requests"] == 3
+    });
+    assert!(asked.is_some(), "the run ended by itself");
+    terminate(&child);
+    let mut stdout = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    let rest: String = lines.map(|line| line.unwrap() + "\n").collect();
+    assert_eq!(child.wait().unwrap().code(), Some(143), "{rest}");
+    assert!(rest.contains("{\"event\":\"stopping\",\"signal\":\"SIGTERM\"}"), "{rest}");
+    insta::assert_snapshot!(pretty(&stdout));
+    assert_eq!(fs::read(place.path().join("out/films.parquet")).unwrap(), before);
+    server.stop();
+}
+
+#[test]
+fn credential_shows_nowhere_whatever_goes_wrong() {
+    const SENTINEL: &str = "s3nt1nel-0f-a-cr3dent1al";
+    let faults: Vec<Fault> = FaultKind::ALL
+        .into_iter()
+        .map(|(kind, _)| Fault { kind, share: if kind == FaultKind::TooManyRequests { 0.02 } else { 0.08 } })
+        .collect();
+    let check = |name: &str| {
+        let place = Place::new();
+        let api = "rate: 1000/s, connections: 64, timeout: 500ms, retry: {attempts: 4}";
+        let text = SMALL.replace("rate: 1000/s", api).replace("ids: [1726, 24428, 299536]", "range: 1..60");
+        let text = text.replace("kind: fetch,", "kind: fetch, concurrency: 60,");
+        place.write("small.yaml", &text.replace("stages:", "max_failures: 100%\nstages:"));
+        let server = Server::start(Config { faults: faults.clone(), seed: 3, ..Config::default() });
+        let env = [("TMDB_BASE_URL", &*server.base_url()), (name, SENTINEL)];
+        let output = place.run(&["run", "small.yaml", "-vv"], &env);
+        let met = server.stop().faults;
+        assert_eq!(met.len(), FaultKind::ALL.len(), "a fault was not met: {met:?}");
+        let (stdout, stderr) = (text_of(&output.stdout), text_of(&output.stderr));
+        assert_eq!(output.status.code(), Some(3), "{stdout}{stderr}");
+        assert!(stderr.contains("DEBUG") && stderr.contains("request retried"), "{stderr}");
+        assert!(!stdout.contains(SENTINEL) && !stderr.contains(SENTINEL), "{stdout}{stderr}");
+        let files = place.files();
+        assert!(files.iter().any(|file| file.ends_with("run.lock")), "{files:?}");
+        assert!(files.iter().any(|file| file.ends_with("films.parquet")), "{files:?}");
+        for file in files {
+            assert!(!text_of(&fs::read(&file).unwrap()).contains(SENTINEL), "{}", file.display());
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| check("TMDB_TOKEN"));
+        scope.spawn(|| check("TMDB_API_KEY"));
+    });
+}
+
+/// Bytes as text, whatever they are.
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn mock_serves_until_it_is_told_to_end() {
+    let place = Place::new();
+    let mut command = place.command(&["mock", "--films", "100", "--latency", "1ms"], &[]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut base_url = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut base_url).unwrap();
+    let env = [("TMDB_BASE_URL", base_url.trim()), ("TMDB_API_KEY", "any")];
+    let ran = place.run(&["run", "small.yaml"], &env);
+    assert!(ran.status.success(), "{}", place.shown(&ran));
+    terminate(&child);
+    let output = child.wait_with_output().unwrap();
+    let mut shown = base_url;
+    write!(shown, "{}", text(&output.stderr)).unwrap();
+    let shown: String = shown.lines().map(|line| place.masked(line) + "\n").collect();
+    let shown = shown[..shown.find("; at most").expect("the line of stats")].to_owned();
+    insta::assert_snapshot!(shown);
+    assert_eq!(output.status.code(), Some(0));
+}
