@@ -180,7 +180,7 @@ fn tell(meant: &Meant, printer: &Printer, ran: &Ran, exit: Exit, problem: Option
 }
 
 fn on_runtime(meant: &Meant, printer: &Printer, ran: &mut Ran) -> Result<Published, Problem> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(2).enable_all().build()?;
     let result = runtime.block_on(run(meant, printer, ran));
     runtime.shutdown_timeout(match &result {
         // Asked twice, it ends at once.

@@ -37,7 +37,7 @@ mod tests;
 use crate::spec::{Api, MaxFailures, Order, Port, Rate, StageId};
 
 /// Rows of a record batch: enough that encoding is done in long runs, small enough to hold three of each table.
-pub const BATCH_ROWS: usize = 8192;
+pub const BATCH_ROWS: usize = 1024;
 /// Documents that one decoding job takes at once.
 pub const DECODE_DOCUMENTS: usize = 64;
 /// Batches that wait for a table's writer.

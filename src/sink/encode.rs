@@ -39,7 +39,7 @@ pub const TOOL_VERSION: &str = env!("CARGO_PKG_VERSION");
 const CHUNK_ROWS: usize = 1024;
 
 /// Rows of a page: the finest unit that a reader can skip.
-const PAGE_ROWS: usize = 20_000;
+const PAGE_ROWS: usize = 8_192;
 
 /// Bytes of a page before compression: the format's usual 1 MiB.
 const PAGE_BYTES: usize = 1024 * 1024;
@@ -50,7 +50,7 @@ const PAGE_BYTES: usize = 1024 * 1024;
 const DICTIONARY_BYTES: usize = 128 * 1024;
 
 /// Level 3 is zstd's own default: higher levels cost several times the CPU for a few percent.
-const ZSTD_LEVEL: i32 = 3;
+const ZSTD_LEVEL: i32 = 1;
 
 /// Wrong answers of a bloom filter. For a full row group of distinct keys that is 10 bits a key; a
 /// filter is laid out for that (bounded: 256 KiB a key column) and folded to what its keys need.
