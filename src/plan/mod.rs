@@ -20,7 +20,7 @@ mod text;
 pub use compile::{Compiled, Options, compile};
 pub use graph::{ItemEdge, Source};
 pub use item::{Document, Item};
-pub use request::{Request, RequestTemplate, Unfillable};
+pub use request::{Key, Request, RequestTemplate, Unfillable};
 pub use table::{ColumnPlan, TablePlan};
 pub use text::describe;
 

@@ -28,6 +28,15 @@ pub struct RequestTemplate {
     base_url: String,
 }
 
+/// By what a request is known among those of one template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key {
+    /// The number in the template's only placeholder: ids are dense, and a bitmap holds them.
+    Number(u32),
+    /// xxh3 of base URL and canonical request, or of the item itself where it fills no request.
+    Hash(u128),
+}
+
 /// A request in canonical form, without host and credential.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Request {
@@ -91,13 +100,18 @@ impl RequestTemplate {
         Ok(Request { path, query })
     }
 
-    /// By what the frontier knows `item` here: the hash of its canonical request, or of the item itself
-    /// where it fills no request.
-    pub fn key(&self, item: &Value) -> u128 {
-        match self.fill(item) {
+    /// By what the frontier knows `item` here.
+    pub fn key(&self, item: &Value) -> Key {
+        let mut fields = self.fields();
+        if let (Some(field), None) = (fields.next(), fields.next())
+            && let Some(number) = item.get(field).and_then(number)
+        {
+            return Key::Number(number);
+        }
+        Key::Hash(match self.fill(item) {
             Ok(request) => xxh3_128(format!("{}{request}", self.base_url).as_bytes()),
             Err(_) => xxh3_128(item.to_string().as_bytes()),
-        }
+        })
     }
 }
 
@@ -182,6 +196,15 @@ fn fill(
     Ok(text)
 }
 
+/// The number that `value` is sent as, if it is a small one in canonical form: 603 and "603" are one request.
+fn number(value: &Value) -> Option<u32> {
+    match value {
+        Value::Number(number) => number.as_u64().and_then(|number| u32::try_from(number).ok()),
+        Value::String(text) => text.parse().ok().filter(|number: &u32| number.to_string() == *text),
+        _ => None,
+    }
+}
+
 fn encode(text: &str, keep: &'static AsciiSet) -> String {
     utf8_percent_encode(text, keep).to_string()
 }
@@ -240,6 +263,21 @@ mod tests {
         let mut elsewhere = movie();
         elsewhere.base_url = "http://127.0.0.1:1/3".to_owned();
         assert_ne!(movie().key(&item), elsewhere.key(&item));
+    }
+
+    #[test]
+    fn small_numbers_are_their_own_key() {
+        let plain = RequestTemplate::new("https://api.example/3", template("/movie/{id}"), [], &[], "en-US");
+        let check = |id: Value, expect: Option<u32>| match plain.key(&json!({ "id": id })) {
+            Key::Number(number) => assert_eq!(Some(number), expect, "{id}"),
+            Key::Hash(_) => assert_eq!(None, expect, "{id}"),
+        };
+        check(json!(603), Some(603));
+        check(json!("603"), Some(603));
+        check(json!(0), Some(0));
+        for id in [json!("0603"), json!("+603"), json!(-1), json!(603.5), json!(4_294_967_296_u64), json!("tt1"), json!(null)] {
+            check(id, None);
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::engine::{
 };
 use crate::event::{Event, Listener};
 use crate::plan::expr::{FieldSet, RunScope};
-use crate::plan::{Document, Item, Plan, SEED_BUFFER, Source, StageIndex, StageKind, StagePlan};
+use crate::plan::{Document, Item, Key, Plan, SEED_BUFFER, Source, StageIndex, StageKind, StagePlan};
 use crate::project::ExpandRule;
 use crate::spec::Port;
 use crate::tmdb::{Caller, Client};
@@ -266,7 +266,7 @@ impl<'a> Wires<'a> {
         }
     }
 
-    fn key(&self, fetch: StageIndex) -> Box<dyn Fn(&Item) -> u128 + Send + Sync> {
+    fn key(&self, fetch: StageIndex) -> Box<dyn Fn(&Item) -> Key + Send + Sync> {
         match &self.plan.stages[fetch].kind {
             StageKind::Fetch(plan) => {
                 let request = plan.request.clone();

@@ -41,8 +41,13 @@ const CHUNK_ROWS: usize = 1024;
 /// Rows of a page: the finest unit that a reader can skip.
 const PAGE_ROWS: usize = 20_000;
 
-/// Bytes of a page or dictionary before compression: the format's usual 1 MiB.
+/// Bytes of a page before compression: the format's usual 1 MiB.
 const PAGE_BYTES: usize = 1024 * 1024;
+
+/// Bytes of a dictionary, an eighth of the usual: enough for what repeats (languages, genres, names of collections). A
+/// column of distinct values would fill the usual one with a whole row group, and its hash table takes several
+/// times that in memory; this way it goes back to plain values soon.
+const DICTIONARY_BYTES: usize = 128 * 1024;
 
 /// Level 3 is zstd's own default: higher levels cost several times the CPU for a few percent.
 const ZSTD_LEVEL: i32 = 3;
@@ -138,7 +143,7 @@ fn properties(spec: &TableSpec, fingerprint: &str) -> WriterProperties {
         .set_write_batch_size(CHUNK_ROWS)
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_data_page_size_limit(PAGE_BYTES)
-        .set_dictionary_page_size_limit(PAGE_BYTES)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         // Page level statistics are what the page index holds.
         .set_statistics_enabled(EnabledStatistics::Page);
     for field in spec.schema.fields().iter().filter(|field| is_key(field.name(), field.data_type())) {
