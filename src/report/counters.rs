@@ -149,7 +149,7 @@ impl Listener for Counters {
                 rare.run = Some(run.clone());
                 rare.source = Some(source.clone());
             }
-            Event::StateRecovered { .. } | Event::ItemSeeded { .. } => {}
+            Event::StateRecovered { .. } => {}
             Event::ItemSeeded { stage } | Event::ItemAdmitted { stage } => {
                 add(&self.stage(stage).admitted, 1);
             }
