@@ -17,7 +17,7 @@ pub(super) fn start(verbosity: u8) {
         1 => Level::INFO,
         _ => Level::DEBUG,
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false);
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false).with_target(false);
     let ours = Targets::new().with_target("tmdb_etl", level);
     // Only a test that calls this twice in one process finds a log that is there already.
     drop(tracing_subscriber::registry().with(ours).with(lines).try_init());

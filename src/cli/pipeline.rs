@@ -51,11 +51,12 @@ impl Findings {
         if self.faults.is_empty() {
             return;
         }
-        printer.talk(&if printer.is_coloured() {
+        let text = if printer.is_coloured() {
             self.faults.render_styled(&self.source)
         } else {
             self.faults.render(&self.source)
-        });
+        };
+        printer.talk(&format!("{text}\n"));
     }
 
     /// As the problem that keeps a command from going on.

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use super::exit::Exit;
 use super::pipeline::{load, parse_set};
 use super::printer::Printer;
+use super::problem::Problem;
 use super::run::base_url_from_env;
 use crate::plan::{Options, describe};
+use crate::tmdb::Http;
 
 /// Show what a pipeline means: its graph, its requests, the schema of every table.
 #[derive(Debug, clap::Args)]
@@ -27,12 +29,21 @@ pub(super) fn execute(arguments: Arguments, printer: &Printer) -> Exit {
     let options = Options { out: arguments.out, base_url: base_url_from_env() };
     let (plan, findings) = load(&arguments.file, &arguments.set, &options);
     findings.tell(printer);
-    if let Some(plan) = plan {
-        printer.data(&describe(&plan));
-        Exit::Complete
-    } else {
-        let problem = findings.problem();
-        printer.talk(&problem.render(printer.is_coloured()));
-        problem.verdict().exit
+    let described = match plan {
+        // A base URL that no run would take may hold a password, and is not shown either.
+        Some(plan) => Http::new(&plan.api.base_url.value, &plan.api, None)
+            .map(|_| describe(&plan))
+            .map_err(Problem::from),
+        None => Err(findings.problem()),
+    };
+    match described {
+        Ok(text) => {
+            printer.data(&text);
+            Exit::Complete
+        }
+        Err(problem) => {
+            printer.talk(&problem.render(printer.is_coloured()));
+            problem.verdict().exit
+        }
     }
 }

@@ -255,3 +255,69 @@ impl Stage {
 fn add(count: &AtomicU64, number: u64) {
     count.fetch_add(number, Ordering::Relaxed);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Options, compile};
+    use crate::spec::{Source, parse};
+
+    const PIPELINE: &str = "
+version: 1
+name: small
+stages:
+  ids: {kind: seed, ids: [1]}
+  movies: {kind: fetch, path: '/movie/{id}'}
+  films: {kind: project, columns: {id: int64, title: string}, output: {path: films.parquet}}
+";
+
+    fn counters() -> Counters {
+        let spec = parse(&Source::new("p.yaml", PIPELINE), &[], &|_| None).expect("no fault").spec;
+        Counters::new(&compile(spec, &Options::default()).expect("no fault").plan)
+    }
+
+    fn id(name: &str) -> StageId {
+        StageId(name.into())
+    }
+
+    #[test]
+    fn every_attempt_is_a_request_and_every_further_one_a_retry() {
+        let counters = counters();
+        let latency = Duration::from_millis(50);
+        for _ in 0..3 {
+            counters.hear(&Event::RequestSent { stage: id("movies") });
+        }
+        counters.hear(&Event::RequestRefused { stage: id("movies"), status: 429 });
+        let (request, reason) = ("/movie/1".to_owned(), "cut".to_owned());
+        counters.hear(&Event::RequestRetried { stage: id("movies"), request, reason, wait: latency });
+        counters.hear(&Event::DocumentFetched { stage: id("movies"), bytes: 900, latency });
+        let totals = counters.snapshot().totals();
+        assert_eq!((totals.requests, totals.retries, totals.documents, totals.bytes), (3, 2, 1, 900));
+        assert_eq!(counters.snapshot().rate(), None, "too short to say");
+    }
+
+    #[test]
+    fn failures_are_all_counted_and_the_first_ten_kept() {
+        let counters = counters();
+        for number in 0..25 {
+            let (request, error) = (format!("/movie/{number}"), "cut".to_owned());
+            counters.hear(&Event::ItemFailed { stage: id("movies"), request, error });
+        }
+        let snapshot = counters.snapshot();
+        assert_eq!(snapshot.totals().failed, 25);
+        let kept: Vec<&str> = snapshot.failures.iter().map(|failure| failure.request.as_str()).collect();
+        assert_eq!((kept.len(), kept[0], kept[9]), (FAILURES_KEPT, "/movie/0", "/movie/9"));
+    }
+
+    #[test]
+    fn counts_of_a_table_add_up_over_its_inputs() {
+        let counters = counters();
+        for (column, mismatches, errors) in [("id", 1, 0), ("title", 0, 2), ("id", 3, 4)] {
+            let columns = vec![(column.to_owned(), mismatches, errors)];
+            counters.hear(&Event::TableCounted { table: id("films"), dropped_rows: 5, columns });
+        }
+        let table = &counters.snapshot().tables[0];
+        assert_eq!(table.dropped, 15);
+        assert_eq!(table.columns, [("id".to_owned(), 4, 4), ("title".to_owned(), 0, 2)]);
+    }
+}

@@ -1,146 +1,18 @@
 //! The program as its user meets it: exit codes, what stands on stdout and stderr, what stays untouched.
 
+mod place;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::Value;
 use tmdb_etl::mock::{self, Auth, Config, Fault, FaultKind, Mock};
 use tmdb_etl::sink::Lock;
 use tokio::runtime::Runtime;
 
-const SMALL: &str = "\
-version: 1
-name: small
-params: {least: 0}
-api: {rate: 1000/s}
-stages:
-  ids: {kind: seed, ids: [1726, 24428, 299536]}
-  movies: {kind: fetch, path: '/movie/{id}'}
-  films:
-    kind: project
-    columns:
-      id: {type: int64, required: true}
-      title: string
-      year: {type: int32, value: .release_date}
-    output: {path: out/films.parquet}
-";
-
-/// A folder to work in, with a small pipeline.
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
-        place.write("small.yaml", SMALL);
-        place
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).unwrap();
-    }
-
-    fn command(&self, arguments: &[&str], env: &[(&str, &str)]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tmdb-etl"));
-        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
-        for name in ["TMDB_TOKEN", "TMDB_API_KEY", "TMDB_BASE_URL", "NO_COLOR"] {
-            command.env_remove(name);
-        }
-        command.envs(env.iter().copied());
-        command
-    }
-
-    fn run(&self, arguments: &[&str], env: &[(&str, &str)]) -> Output {
-        self.command(arguments, env).output().unwrap()
-    }
-
-    /// Exit code, stdout and stderr as one text, without what differs from run to run.
-    fn shown(&self, output: &Output) -> String {
-        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-        let code = output.status.code().expect("it ended by itself");
-        let shown = format!("exit {code}\n--- stdout\n{stdout}--- stderr\n{stderr}");
-        shown.lines().map(|line| self.masked(line) + "\n").collect()
-    }
-
-    fn check(&self, arguments: &[&str], env: &[(&str, &str)]) -> String {
-        self.shown(&self.run(arguments, env))
-    }
-
-    fn masked(&self, line: &str) -> String {
-        let line = line.replace(&self.path().display().to_string(), "[folder]");
-        let line = masked_after(&line, "127.0.0.1:", "[port]", |c| c.is_ascii_digit());
-        let line = masked_after(&line, "held by ", "[holder]", |c| c != '"');
-        if line.starts_with("{\"status\"") {
-            return pretty(&line);
-        }
-        let mut words: Vec<&str> = line.trim_start().split(' ').filter(|word| !word.is_empty()).collect();
-        // Widths of columns follow from what is masked.
-        let mut differs = ["table", "stage"].contains(words.first().unwrap_or(&""));
-        for index in 0..words.len() {
-            let is_number = words[index].trim_start_matches('(').starts_with(|c: char| c.is_ascii_digit());
-            let unit = words.get(index + 1).map(|unit| unit.trim_end_matches([',', ')', ':']));
-            if is_run_id(words[index]) {
-                (words[index], differs) = ("[run]", true);
-            } else if is_number && unit.is_some_and(|unit| ["ms", "s", "B", "KiB"].contains(&unit)) {
-                (words[index], differs) = ("#", true);
-            }
-        }
-        let indent = " ".repeat(line.len() - line.trim_start().len());
-        if differs { indent + &words.join(" ") } else { line }
-    }
-
-    /// Every file below the folder.
-    fn files(&self) -> Vec<PathBuf> {
-        let mut open = vec![self.path().to_owned()];
-        let mut files = Vec::new();
-        while let Some(folder) = open.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() { open.push(path) } else { files.push(path) }
-            }
-        }
-        files.sort();
-        files
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
-}
-
-fn masked_after(line: &str, mark: &str, shown: &str, hides: fn(char) -> bool) -> String {
-    let Some(at) = line.find(mark).map(|at| at + mark.len()) else { return line.to_owned() };
-    let end = line[at..].find(|c| !hides(c)).map_or(line.len(), |end| at + end);
-    format!("{}{shown}{}", &line[..at], &line[end..])
-}
-
-/// `20261122T195012Z-4f3a9c01`
-fn is_run_id(word: &str) -> bool {
-    word.len() == 25 && word.as_bytes()[8] == b'T' && &word[15..17] == "Z-"
-}
-
-/// The object of `--output json`, its times, sizes and ids replaced by their kinds.
-fn pretty(object: &str) -> String {
-    let mut object: Value = serde_json::from_str(object).expect("one JSON object in a line");
-    assert!(object["seconds"].as_f64().is_some_and(|seconds| seconds >= 0.0));
-    object["seconds"] = json!("[seconds]");
-    if let Some(run) = object["run"].as_str() {
-        assert!(is_run_id(run));
-        object["run"] = json!("[run]");
-    }
-    for table in object["tables"].as_array_mut().expect("a list") {
-        assert!(table["bytes"].as_u64().is_some_and(|bytes| bytes > 0));
-        table["bytes"] = json!("[bytes]");
-    }
-    serde_json::to_string_pretty(&object).unwrap()
-}
+use place::{Place, SMALL, pretty, text};
 
 /// A server that lives as long as this.
 struct Server {
@@ -241,6 +113,17 @@ fn plan_is_printed_with_what_the_command_line_changes() {
     insta::assert_snapshot!(
         place.check(&["plan", "small.yaml", "--set", "least=7", "--out", "elsewhere"], &[])
     );
+}
+
+#[test]
+fn base_url_with_a_password_is_refused_and_not_shown() {
+    let place = Place::new();
+    for command in ["plan", "run"] {
+        let env = [("TMDB_BASE_URL", "https://user:s3cret@films.invalid/3"), ("TMDB_TOKEN", "t")];
+        let shown = place.check(&[command, "small.yaml"], &env);
+        assert!(shown.starts_with("exit 2\n") && shown.contains("hint:"), "{shown}");
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
 }
 
 #[test]
