@@ -8,3 +8,4 @@ mod backpressure;
 mod cli;
 mod dataset;
 mod sim;
+mod tidy;
