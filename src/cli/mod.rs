@@ -7,6 +7,10 @@
 //!
 //! Does not belong here: anything that a run does or counts. Invariants: every way out is an [`Exit`]; stdout
 //! holds data only; no credential is printed.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "settings from the environment and the time that a person waits are read here, and handed down"
+)]
 
 mod exit;
 mod logging;

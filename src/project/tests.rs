@@ -1,3 +1,5 @@
+//! Tables as the plan has them, bodies as TMDB sends them, and both ways to the same columns.
+
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};

@@ -8,6 +8,10 @@
 //! Does not belong here: what a run does, and where text goes in the end (`crate::cli`).
 //!
 //! Invariant: it only listens. Nothing here changes the outcome of a run, and hearing an event never blocks.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "shows the time that a person waits, from a thread of its own that it joins"
+)]
 
 mod counters;
 mod figures;

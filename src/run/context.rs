@@ -71,6 +71,7 @@ impl Context {
 ///
 /// # Panics
 /// If `job` panics.
+#[expect(clippy::disallowed_methods, reason = "the one place that starts a thread's job, and awaits it")]
 pub(super) async fn on_thread<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(job).await {
         Ok(result) => result,

@@ -89,6 +89,7 @@ fn batch(rows: std::ops::Range<i64>) -> RecordBatch {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "where to leave the tables for other readers")]
 fn every_type_reads_back_as_written() {
     let scratch = tempfile::tempdir().expect("tempdir");
     let folder =

@@ -72,11 +72,13 @@ impl Disk {
     /// Gives the file at `from` the name `to`, replacing what is there. Both are in one folder.
     ///
     /// The only rename of the program: what it replaces must be staged, synced and in the journal.
+    #[expect(clippy::disallowed_methods, reason = "the one place that renames")]
     pub fn rename(&self, from: &Path, to: &Path) -> Result<(), SinkError> {
         self.run(Action::Rename, to, || fs::rename(from, to))
     }
 
     /// Removes the file, if it is there; answers whether it was.
+    #[expect(clippy::disallowed_methods, reason = "the one place that removes")]
     pub fn remove(&self, path: &Path) -> Result<bool, SinkError> {
         self.run(Action::Remove, path, || absent_is_none(fs::remove_file(path)).map(|found| found.is_some()))
     }

@@ -93,6 +93,10 @@ pub(super) struct TableLock {
 
 impl TableLock {
     /// Takes the lock beside `table`, waiting at most `wait` for another publish to end.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "flock has no wait with an end; this runs on a thread of its own, against other processes' clock"
+    )]
     pub fn acquire(table: &Path, wait: Duration) -> Result<Self, SinkError> {
         let path = hidden(table, ".lock");
         let file = open(&path).map_err(|error| SinkError::disk(Action::Lock, &path, error))?;
@@ -139,6 +143,10 @@ fn read_holder(file: &mut File) -> io::Result<Holder> {
 }
 
 /// The machine's name, for people; a scheduler's log rarely says which node it was.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the machine's name is no setting; nothing but a message depends on it"
+)]
 fn host() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()

@@ -1,6 +1,11 @@
 //! All integration tests, in one binary: they link arrow and parquet once.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests start processes and threads, read their own settings, and look at the disk from outside"
+)]
 
 mod backpressure;
 mod cli;
 mod dataset;
 mod sim;
+mod tidy;

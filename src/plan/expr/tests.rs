@@ -1,3 +1,5 @@
+//! Expressions as their users write them: what they give, what they read, what is said of faulty ones.
+
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -3,6 +3,7 @@
 use super::*;
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a thread that panics, joined at once")]
 fn abandoned_and_dropped_writers_and_tables_leave_nothing() {
     let world = World::published();
     let (commit, _) = world.open(&quick()).expect("opens");
