@@ -275,7 +275,15 @@ mod tests {
         check(json!(603), Some(603));
         check(json!("603"), Some(603));
         check(json!(0), Some(0));
-        for id in [json!("0603"), json!("+603"), json!(-1), json!(603.5), json!(4_294_967_296_u64), json!("tt1"), json!(null)] {
+        for id in [
+            json!("0603"),
+            json!("+603"),
+            json!(-1),
+            json!(603.5),
+            json!(4_294_967_296_u64),
+            json!("tt1"),
+            json!(null),
+        ] {
             check(id, None);
         }
     }
