@@ -50,7 +50,7 @@ enum Cargo {
 pub(super) fn wire(spec: &Spec, faults: &mut Faults) -> Graph {
     let mut wiring = Wiring { spec, faults, inputs: vec![Vec::new(); spec.stages.len()] };
     wiring.given();
-    let into = wiring.into_targets();
+    let into = wiring.targets_of_into();
     let forward_targets = wiring.forward_targets(&into);
     wiring.defaults(&forward_targets);
     let inputs = wiring.inputs;
@@ -113,11 +113,11 @@ impl Wiring<'_> {
             }
             return None;
         };
-        let takes = match (&reader.kind, cargo, source.port) {
-            (Kind::Fetch(_), Cargo::Items, Port::Main | Port::Found) => true,
-            (Kind::Expand(_) | Kind::Filter(_), Cargo::Documents, Port::Main) => true,
-            (Kind::Project(_), Cargo::Documents, _) | (Kind::Project(_), Cargo::Items, Port::Found) => true,
-            _ => false,
+        let takes = match reader.kind {
+            Kind::Fetch(_) => cargo == Cargo::Items,
+            Kind::Expand(_) | Kind::Filter(_) => cargo == Cargo::Documents && source.port == Port::Main,
+            Kind::Project(_) => cargo == Cargo::Documents || source.port == Port::Found,
+            Kind::Seed(_) => false,
         };
         if !takes {
             let help = match reader.kind {
@@ -138,7 +138,7 @@ impl Wiring<'_> {
     }
 
     /// For each stage, the fetch that its `into:` names.
-    fn into_targets(&mut self) -> Vec<Option<StageIndex>> {
+    fn targets_of_into(&mut self) -> Vec<Option<StageIndex>> {
         let stages = &self.spec.stages;
         let mut targets = vec![None; stages.len()];
         for (index, stage) in stages.iter().enumerate() {
@@ -180,17 +180,16 @@ impl Wiring<'_> {
                 Kind::Fetch(_) | Kind::Expand(_) | Kind::Filter(_) => !fetch,
                 Kind::Project(_) => false,
             });
-            match above {
-                Some(stage) => self.inputs[index].push(Source { stage, port: Port::Main }),
-                None => {
-                    let help = if fetch {
-                        "put a seed above it, or name one in `from:`"
-                    } else {
-                        "put a fetch above it, or name one in `from:`"
-                    };
-                    let title = format!("`{}` has nothing to read", stage.id.value);
-                    self.faults.error("no-input", stage.id.span, title).help(help);
-                }
+            if let Some(stage) = above {
+                self.inputs[index].push(Source { stage, port: Port::Main });
+            } else {
+                let help = if fetch {
+                    "put a seed above it, or name one in `from:`"
+                } else {
+                    "put a fetch above it, or name one in `from:`"
+                };
+                let title = format!("`{}` has nothing to read", stage.id.value);
+                self.faults.error("no-input", stage.id.span, title).help(help);
             }
         }
     }
