@@ -359,7 +359,7 @@ pub struct Output {
 /// Codec of a Parquet file's pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
-    /// Zstandard, level 3.
+    /// Zstandard, level 1.
     #[default]
     Zstd,
     /// None.

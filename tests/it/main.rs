@@ -6,6 +6,7 @@
 
 mod backpressure;
 mod cli;
+mod crash;
 mod dataset;
 mod sim;
 mod tidy;
