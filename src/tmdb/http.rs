@@ -93,7 +93,7 @@ impl Http {
             .retry(reqwest::retry::never())
             .tcp_nodelay(true);
         let client = if is_loopback(&host) { client.no_proxy() } else { client };
-        let client = client.build().map_err(|error| HttpError::Client { reason: chain(&error) })?;
+        let client = client.build().map_err(|error| HttpError::Client { reason: cause(&error) })?;
         let base_url = base_url.trim_end_matches('/').to_owned();
         Ok(Self { client, base_url, credential })
     }
@@ -124,7 +124,7 @@ impl Http {
     /// What went wrong, without URL and credential.
     fn error(&self, error: reqwest::Error, timeout: Duration) -> TransportError {
         let error = error.without_url();
-        let text = chain(&error);
+        let text = cause(&error);
         let text =
             self.credential.as_ref().map_or_else(|| text.clone(), |credential| credential.redact(&text));
         match () {
@@ -181,12 +181,12 @@ fn without_user(url: &str) -> String {
     }
 }
 
-/// An error and its sources, in one line.
-fn chain(error: &reqwest::Error) -> String {
+/// What is at the bottom of an error: `Connection refused`, not the four layers that pass it on.
+fn cause(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        text = format!("{text}: {error}");
+        text = error.to_string();
         source = error.source();
     }
     text
