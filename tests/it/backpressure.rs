@@ -76,9 +76,7 @@ fn plan(stages: &str) -> Plan {
         "version: 1\nname: line\napi: {{base_url: 'https://sim.test/3', rate: none}}\nmax_failures: 0\nstages:\n{stages}"
     );
     let source = Source::new("line.yaml", text);
-    let parsed =
-        spec::parse(&source, &[], &|_| None).unwrap_or_else(|faults| panic!("{}", faults.render(&source)));
-    plan::compile(parsed.spec, &plan::Options::default())
+    plan::read(&source, &[], &|_| None, &plan::Options::default())
         .unwrap_or_else(|faults| panic!("{}", faults.render(&source)))
         .plan
 }

@@ -329,9 +329,7 @@ fn yaml(dice: &mut fastrand::Rng, seeds: &[i64], edges: &[Edge], order: &str, ra
 
 fn compile(text: &str) -> Plan {
     let source = Source::new("sim.yaml", text);
-    let parsed = spec::parse(&source, &[], &|_| None)
-        .unwrap_or_else(|faults| panic!("{}\n{text}", faults.render(&source)));
-    plan::compile(parsed.spec, &plan::Options::default())
+    plan::read(&source, &[], &|_| None, &plan::Options::default())
         .unwrap_or_else(|faults| panic!("{}\n{text}", faults.render(&source)))
         .plan
 }
