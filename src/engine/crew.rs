@@ -113,7 +113,7 @@ mod tests {
         let mut crew = Crew::<()>::new(CancellationToken::new());
         crew.spawn("movies", async { panic!("the broken invariant") });
         crew.spawn("films", std::future::pending());
-        let Err(Ended::Panicked { task, message }) = crew.join(|_| false).await else {
+        let Err(Ended::Panicked { task, message }) = crew.join(|()| false).await else {
             panic!("it ended otherwise")
         };
         assert_eq!((task.as_str(), message.as_str()), ("movies", "the broken invariant"));
@@ -145,6 +145,6 @@ mod tests {
         let mut crew = Crew::<()>::new(stop.clone());
         crew.spawn("films", std::future::pending());
         stop.cancel();
-        assert!(matches!(crew.join(|_| false).await, Err(Ended::Stopped)));
+        assert!(matches!(crew.join(|()| false).await, Err(Ended::Stopped)));
     }
 }

@@ -32,10 +32,13 @@ pub struct Slot(pub usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EdgeId(pub usize);
 
+/// By what a stage knows an item.
+pub type KeyOf = Box<dyn Fn(&Item) -> Key + Send + Sync>;
+
 /// What a frontier needs to know of the plan.
 pub struct FrontierPlan {
     /// For each stage of the group: the key of an item there.
-    pub keys: Vec<Box<dyn Fn(&Item) -> Key + Send + Sync>>,
+    pub keys: Vec<KeyOf>,
     /// For each edge that ends in the group: where, and how many items it may admit.
     pub edges: Vec<(Slot, u64)>,
     /// Whether any edge starts in the group too; only then do tokens travel.
@@ -78,9 +81,15 @@ struct State {
     settled: VecDeque<bool>,
     oldest: u64,
     /// Found under an item that is not yet at the head, by the parent's number.
-    found: BTreeMap<u64, Vec<(EdgeId, Vec<(Key, Item)>)>>,
+    found: BTreeMap<u64, Vec<Found>>,
     /// Whether items may still come from outside.
     fed: bool,
+}
+
+/// What one edge brought from under one item.
+struct Found {
+    edge: EdgeId,
+    items: Vec<(Key, Item)>,
 }
 
 impl Frontier {
@@ -262,7 +271,7 @@ impl Shared {
         // Known already and used up are final: what they rule out now need not be kept.
         items.retain(|(key, _)| !state.seen[slot.0].contains(*key));
         if state.budgets[edge.0] > 0 && !items.is_empty() {
-            state.found.entry(parent).or_default().push((edge, items));
+            state.found.entry(parent).or_default().push(Found { edge, items });
         }
     }
 
@@ -297,8 +306,8 @@ impl State {
     fn advance(&mut self, plan: &FrontierPlan) {
         while !self.fed && self.settled.front() == Some(&true) {
             if let Some(mut found) = self.found.remove(&self.oldest) {
-                found.sort_by_key(|(edge, _)| *edge);
-                for (edge, items) in found {
+                found.sort_by_key(|found| found.edge);
+                for Found { edge, items } in found {
                     let (slot, _) = plan.edges[edge.0];
                     for (key, item) in items {
                         self.admit(slot, Some(edge), key, item, plan.loops);

@@ -22,7 +22,7 @@ mod token;
 
 pub use crew::{Crew, Ended};
 pub use edge::{Closed, Receiver, Sender, edge};
-pub use frontier::{EdgeId, Feed, Frontier, FrontierPlan, Slot};
+pub use frontier::{EdgeId, Feed, Frontier, FrontierPlan, KeyOf, Slot};
 pub use limits::{Budget, Exhausted, Gate, Pace, Passage};
 pub use stage::{Work, run_stage};
 pub use token::{Parcel, Token};

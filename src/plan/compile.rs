@@ -56,7 +56,7 @@ pub fn compile(spec: Spec, options: &Options) -> Result<Compiled, Faults> {
     let graph = wire(&spec, &mut faults);
     let mut api = spec.api.clone();
     if let Some(base_url) = &options.base_url {
-        api.base_url.value = base_url.trim_end_matches('/').to_owned();
+        base_url.trim_end_matches('/').clone_into(&mut api.base_url.value);
     }
     let mut compiler = Compiler { api: &api, params: &spec.params, options, faults: &mut faults };
     let kinds: Vec<Option<StageKind>> = spec.stages.iter().map(|stage| compiler.kind(stage)).collect();
@@ -184,6 +184,7 @@ impl Compiler<'_> {
     }
 
     /// `Some(None)` where the file has no expression; `None` where it has a faulty one.
+    #[expect(clippy::option_option, reason = "the outer one is for `?`, as everywhere here")]
     fn optional(&mut self, expr: Option<&Located<String>>) -> Option<Option<Expr>> {
         match expr {
             None => Some(None),

@@ -86,7 +86,7 @@ fn row_fields(expr: &Expr, name: &str) -> FieldSet {
     if matches!(path.root, Root::Input | Root::Doc) {
         match path.steps.as_slice() {
             [Step::Field(first), Step::Field(field), ..] if &**first == name => {
-                fields.insert(field.to_string())
+                fields.insert(field.to_string());
             }
             [Step::Field(first), ..] if &**first != name => {}
             _ => fields = FieldSet::All,

@@ -69,7 +69,7 @@ pub(super) fn check(stages: &[Outline], faults: &mut Faults) {
 fn edges(stages: &[Outline], whole: bool, faults: &mut Faults) -> (Vec<Vec<Source>>, Vec<ItemEdge>) {
     let mut wiring = Wiring { stages, whole, faults, inputs: vec![Vec::new(); stages.len()] };
     wiring.given();
-    let into = wiring.into_targets();
+    let into = wiring.targets_of_into();
     let forward_targets = wiring.forward_targets(&into);
     wiring.defaults(&forward_targets);
     let inputs = wiring.inputs;
@@ -130,11 +130,11 @@ impl Wiring<'_> {
             }
             return None;
         };
-        let takes = match (reader, cargo, source.port) {
-            (KindName::Fetch, Cargo::Items, Port::Main | Port::Found) => true,
-            (KindName::Expand | KindName::Filter, Cargo::Documents, Port::Main) => true,
-            (KindName::Project, Cargo::Documents, _) | (KindName::Project, Cargo::Items, Port::Found) => true,
-            _ => false,
+        let takes = match reader {
+            KindName::Fetch => cargo == Cargo::Items,
+            KindName::Expand | KindName::Filter => cargo == Cargo::Documents && source.port == Port::Main,
+            KindName::Project => cargo == Cargo::Documents || source.port == Port::Found,
+            KindName::Seed => false,
         };
         if !takes {
             let help = match reader {
@@ -151,7 +151,7 @@ impl Wiring<'_> {
     }
 
     /// For each stage, the fetch that its `into:` names.
-    fn into_targets(&mut self) -> Vec<Option<StageIndex>> {
+    fn targets_of_into(&mut self) -> Vec<Option<StageIndex>> {
         let mut targets = vec![None; self.stages.len()];
         for (index, stage) in self.stages.iter().enumerate() {
             let Some(into) = &stage.into else { continue };

@@ -320,6 +320,8 @@ fn constant<'a>(
                 other => other.as_i64().map_or(Cell::Null, Cell::Int),
             };
         }
+        // An object of jq has no key that is a number.
+        (Root::Params | Root::Meta, [Step::Index(_), rest @ ..]) => (&serde_json::Value::Null, rest),
         _ => return Cell::Error,
     };
     for step in steps {

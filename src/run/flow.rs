@@ -19,11 +19,11 @@ use super::seed::{SeedReader, Seeder};
 use super::table::{TableSink, table};
 use super::tally::Tally;
 use crate::engine::{
-    Crew, EdgeId, Ended, Feed, Frontier, FrontierPlan, Pace, Parcel, Receiver, Slot, edge, run_stage,
+    Crew, EdgeId, Ended, Feed, Frontier, FrontierPlan, KeyOf, Pace, Parcel, Receiver, Slot, edge, run_stage,
 };
 use crate::event::{Event, Listener};
 use crate::plan::expr::{FieldSet, RunScope};
-use crate::plan::{Document, Item, Key, Plan, SEED_BUFFER, Source, StageIndex, StageKind, StagePlan};
+use crate::plan::{Document, Item, Plan, SEED_BUFFER, Source, StageIndex, StageKind, StagePlan};
 use crate::project::ExpandRule;
 use crate::spec::Port;
 use crate::tmdb::{Caller, Client};
@@ -266,7 +266,7 @@ impl<'a> Wires<'a> {
         }
     }
 
-    fn key(&self, fetch: StageIndex) -> Box<dyn Fn(&Item) -> Key + Send + Sync> {
+    fn key(&self, fetch: StageIndex) -> KeyOf {
         match &self.plan.stages[fetch].kind {
             StageKind::Fetch(plan) => {
                 let request = plan.request.clone();

@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(check(one_percent, [true, false]), (None, true));
         assert_eq!(check(one_percent, (0..200).map(|i| i == 0 || i == 1)), (None, false));
         assert_eq!(check(one_percent, (0..200).map(|i| i < 3)), (None, true));
-        assert_eq!(check(one_percent, (0..400).map(|i| i >= 197 && i < 202)), (Some(200), true));
+        assert_eq!(check(one_percent, (0..400).map(|i| (197..202).contains(&i))), (Some(200), true));
         assert_eq!(check(MaxFailures::Percent(0.0), []), (None, false));
     }
 }

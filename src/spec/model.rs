@@ -122,7 +122,7 @@ pub struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { attempts: NonZeroU32::new(5).expect("5 is not 0"), max_elapsed: Duration::from_secs(120) }
+        Self { attempts: NonZeroU32::new(5).expect("5 is not 0"), max_elapsed: Duration::from_mins(2) }
     }
 }
 

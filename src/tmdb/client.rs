@@ -25,7 +25,7 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 /// Longest step of a request's own backoff.
 const BACKOFF_MAX: Duration = Duration::from_secs(20);
 /// How long one request stands behind the gate before it counts as failed: what the gate bears as a whole.
-const GATED_MAX: Duration = Duration::from_secs(600);
+const GATED_MAX: Duration = Duration::from_mins(10);
 /// How often one request is sent into a gate that closes on it. With steps of half a second at least this
 /// is reached only by a request that alone is refused while others are answered.
 const REFUSALS_MAX: u32 = 60;

@@ -22,7 +22,7 @@ const BODY_MAX: usize = 32 << 20;
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection is kept without use.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The API over HTTP.
 #[derive(Debug)]

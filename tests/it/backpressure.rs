@@ -12,7 +12,7 @@ use tmdb_etl::event::{Event, Listener};
 use tmdb_etl::plan::{self, Plan, Request};
 use tmdb_etl::run::{FlowOptions, RunError, TableSink, flow};
 use tmdb_etl::sink::SinkError;
-use tmdb_etl::spec::{self, Source};
+use tmdb_etl::spec::Source;
 use tmdb_etl::tmdb::{Client, Response, Transport, TransportError};
 use tokio_util::sync::CancellationToken;
 
@@ -112,7 +112,7 @@ async fn check(stages: &str) {
     };
     let both = async { tokio::join!(flowing, watching) };
     let (flowed, blocked) =
-        tokio::time::timeout(Duration::from_secs(120), both).await.expect("the line stands still too early");
+        tokio::time::timeout(Duration::from_mins(2), both).await.expect("the line stands still too early");
     flowed.unwrap();
     assert_eq!(blocked, expect, "{stages}");
     assert_eq!(sink.rows.load(Ordering::SeqCst), 40_000);

@@ -15,7 +15,7 @@ use tmdb_etl::event::{Event, Listener};
 use tmdb_etl::plan::{self, Plan, Request};
 use tmdb_etl::run::{FlowOptions, TableSink, flow};
 use tmdb_etl::sink::SinkError;
-use tmdb_etl::spec::{self, Source};
+use tmdb_etl::spec::Source;
 use tmdb_etl::tmdb::{Client, Response, Transport, TransportError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +29,7 @@ struct World {
 }
 
 impl World {
-    fn random(dice: &mut fastrand::Rng, fan_out: usize) -> Self {
+    fn random(dice: &mut fastrand::Rng, fan_out: i64) -> Self {
         let (films, people) = (dice.i64(5..60), dice.i64(5..40));
         let mut world = Self::default();
         for film in 1..=films {
@@ -41,8 +41,8 @@ impl World {
             world.cast.insert(film, (0..dice.usize(0..5)).map(|_| dice.i64(1..=people)).collect());
         }
         if fan_out > 0 {
-            world.similar.insert(1, (0..fan_out as i64).map(|i| 1 + (i * 7) % (films * 3)).collect());
-            world.cast.insert(1, (0..fan_out as i64).map(|i| 1 + (i * 5) % (people * 3)).collect());
+            world.similar.insert(1, (0..fan_out).map(|i| 1 + (i * 7) % (films * 3)).collect());
+            world.cast.insert(1, (0..fan_out).map(|i| 1 + (i * 5) % (people * 3)).collect());
         }
         for person in 1..=people {
             world.films.insert(person, (0..dice.usize(0..6)).map(|_| dice.i64(1..=films)).collect());
@@ -166,12 +166,15 @@ impl Memory {
         let mut rows = Vec::new();
         for batch in self.0.lock().unwrap().iter() {
             for row in 0..batch.num_rows() {
-                let cell = |column: &Arc<dyn Array>| match column.is_null(row) {
-                    true => -1,
-                    false => match column.as_primitive_opt::<Int64Type>() {
-                        Some(column) => column.value(row),
-                        None => i64::from(column.as_primitive::<Int32Type>().value(row)),
-                    },
+                let cell = |column: &Arc<dyn Array>| {
+                    if column.is_null(row) {
+                        -1
+                    } else {
+                        match column.as_primitive_opt::<Int64Type>() {
+                            Some(column) => column.value(row),
+                            None => i64::from(column.as_primitive::<Int32Type>().value(row)),
+                        }
+                    }
                 };
                 rows.push(batch.columns().iter().map(cell).collect());
             }
@@ -233,7 +236,7 @@ fn oracle(world: &World, seeds: &[i64], edges: &[Edge]) -> Expected {
             };
             let ranked = links.iter().enumerate().filter(|(_, id)| !edge.odd_only || **id % 2 == 1);
             for (place, target) in ranked.take(edge.take) {
-                let rank = place as i64 + 1;
+                let rank = i64::try_from(place).unwrap() + 1;
                 expected.found.entry(edge.name).or_default().push(vec![
                     id,
                     *target,
@@ -259,14 +262,8 @@ fn concurrency_and_buffer(dice: &mut fastrand::Rng) -> String {
 }
 
 /// A pipeline with these edges and random settings.
+#[expect(clippy::format_push_string, reason = "a text of a few lines, once for each simulation")]
 fn yaml(dice: &mut fastrand::Rng, seeds: &[i64], edges: &[Edge], order: &str, rate: &str) -> String {
-    let mut setting = |concurrency: bool| {
-        let buffer = [1, 1, 2, 64][dice.usize(..4)];
-        let concurrency = if concurrency { [1, 2, 7, 64][dice.usize(..4)] } else { 0 };
-        let concurrency =
-            if concurrency > 0 { format!("concurrency: {concurrency}, ") } else { String::new() };
-        format!("{concurrency}buffer: {buffer}")
-    };
     let mut text = format!(
         "version: 1\nname: sim\napi: {{base_url: 'https://sim.test/3', rate: {rate}, connections: 20, retry: {{attempts: 8}}}}\n\
          max_failures: 0\nstages:\n  start: {{kind: seed, ids: {seeds:?}}}\n"
@@ -296,7 +293,7 @@ fn yaml(dice: &mut fastrand::Rng, seeds: &[i64], edges: &[Edge], order: &str, ra
     for edge in edges.iter().filter(|edge| edge.from == "movies") {
         text += &expand(edge, &last, concurrency_and_buffer(dice));
         if chained {
-            last = edge.name.to_owned();
+            edge.name.clone_into(&mut last);
         }
     }
     if edges.iter().any(|edge| edge.into == "people") {
@@ -305,7 +302,7 @@ fn yaml(dice: &mut fastrand::Rng, seeds: &[i64], edges: &[Edge], order: &str, ra
         let mut last = "people".to_owned();
         for edge in edges.iter().filter(|edge| edge.from == "people") {
             text += &expand(edge, &last, concurrency_and_buffer(dice));
-            last = edge.name.to_owned();
+            edge.name.clone_into(&mut last);
         }
     }
     let columns = "{id: int64, depth: {type: int32, value: $meta.depth}, parent: {type: int64, value: $parent.id}, \
@@ -348,7 +345,7 @@ async fn run(plan: &Plan, world: World, seed: u64) -> (BTreeMap<String, Vec<Vec<
         listener: Arc::new(Deaf),
     };
     let flowing = flow(plan, Arc::new(client), sinks.clone(), options);
-    tokio::time::timeout(Duration::from_secs(36_000), flowing)
+    tokio::time::timeout(Duration::from_hours(10), flowing)
         .await
         .unwrap_or_else(|_| panic!("seed {seed}: the run does not end"))
         .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
@@ -387,10 +384,10 @@ fn simulate(seed: u64) {
         let mut edges = shapes[dice.usize(..shapes.len())].clone();
         let wide = dice.u8(..8) == 0;
         for edge in &mut edges {
-            if edge.max_depth != u32::MAX {
-                (edge.max_depth, edge.max_items) = (dice.u32(1..5), dice.u64(1..60));
-            } else {
+            if edge.max_depth == u32::MAX {
                 (edge.max_depth, edge.max_items) = (1000, 1_000_000);
+            } else {
+                (edge.max_depth, edge.max_items) = (dice.u32(1..5), dice.u64(1..60));
             }
             edge.take = if wide { 1000 } else { dice.usize(1..6) };
         }
@@ -402,9 +399,9 @@ fn simulate(seed: u64) {
         let context = || format!("seed {seed}\n{text}");
         let expected = oracle(&world, &seeds, &edges);
         let plan = compile(&text);
-        let (tables, wire) = run(&plan, world, seed).await;
+        let (rows_of, wire) = run(&plan, world, seed).await;
         let check = |table: String, expect: Option<&Vec<Vec<i64>>>| {
-            let mut rows = tables.get(&table).cloned().unwrap_or_default();
+            let mut rows = rows_of.get(&table).cloned().unwrap_or_default();
             let mut expect = expect.cloned().unwrap_or_default();
             if order == "arrival" {
                 rows.sort();

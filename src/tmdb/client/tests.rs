@@ -36,10 +36,12 @@ impl Listener for Deaf {
     fn hear(&self, _: &Event) {}
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a line of the script, beside those that are errors")]
 fn reply(status: u16, body: &'static str) -> Reply {
     Ok(Response { status, body: Bytes::from_static(body.as_bytes()), ..Response::default() })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a line of the script, beside those that are errors")]
 fn throttled(retry_after: Option<u64>) -> Reply {
     Ok(Response { status: 429, retry_after: retry_after.map(Duration::from_secs), ..Response::default() })
 }
