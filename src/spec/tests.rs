@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan;
+use crate::plan::{self, Compiled};
 
 fn no_variables(_: &str) -> Option<String> {
     None
@@ -29,21 +29,15 @@ fn files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-fn parse(
-    source: &Source,
-    overrides: &[(String, String)],
-    variables: &dyn Fn(&str) -> Option<String>,
-) -> Result<Parsed, Faults> {
-    super::parse(source, overrides, variables).map_err(|rejected| rejected.faults)
+type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+fn parse(source: &Source, set: &[(String, String)], variables: Variables<'_>) -> Result<Parsed, Faults> {
+    super::parse(source, set, variables).map_err(|rejected| rejected.faults)
 }
 
 /// What a user is told of the file: what the graph shows is in it.
-fn told(
-    source: &Source,
-    overrides: &[(String, String)],
-    variables: &dyn Fn(&str) -> Option<String>,
-) -> Result<plan::Compiled, Faults> {
-    plan::read(source, overrides, variables, &plan::Options::default())
+fn told(source: &Source, set: &[(String, String)], variables: Variables<'_>) -> Result<Compiled, Faults> {
+    plan::read(source, set, variables, &plan::Options::default())
 }
 
 fn parse_text(text: &str) -> Result<Parsed, Faults> {
