@@ -26,21 +26,9 @@ pub(super) fn load(
         Ok(source) => source,
         Err(faults) => return (None, Findings { source: Source::unread(path), faults }),
     };
-    let (plan, faults) = match spec::parse(&source, overrides, &|name| std::env::var(name).ok()) {
+    let (plan, faults) = match plan::read(&source, overrides, &|name| std::env::var(name).ok(), options) {
+        Ok(compiled) => (Some(compiled.plan), compiled.warnings),
         Err(faults) => (None, faults),
-        Ok(parsed) => {
-            let mut faults = parsed.warnings;
-            match plan::compile(parsed.spec, options) {
-                Ok(compiled) => {
-                    faults.append(compiled.warnings);
-                    (Some(compiled.plan), faults)
-                }
-                Err(more) => {
-                    faults.append(more);
-                    (None, faults)
-                }
-            }
-        }
     };
     (plan, Findings { source, faults })
 }

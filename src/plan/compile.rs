@@ -203,43 +203,50 @@ impl Compiler<'_> {
         self.compiled(&expr.value, expr.span, Some(expr.span))
     }
 
-    /// Compiles `source`, which stands at `span`; a fault within it is marked there if the text stands in
-    /// the file as it is.
     fn compiled(&mut self, source: &str, span: Span, whole: Option<Span>) -> Option<Expr> {
-        let expr = match Expr::compile(source) {
-            Ok(expr) => expr,
-            Err(error) => {
-                // Quotes and escapes shift places; only a plain scalar is marked to the byte.
-                let plain = whole.is_some_and(|span| span.end - span.start == source.len());
-                let place = match error.at {
-                    Some(at) if plain && at.end > at.start => {
-                        Span { start: span.start + at.start, end: span.start + at.end }
-                    }
-                    _ => span,
-                };
-                let fault = self.faults.error(
-                    "bad-expression",
-                    place,
-                    format!("not an expression: {}", error.message),
-                );
-                fault.help(error.help.unwrap_or_else(|| {
+        expression(source, span, whole, Some(self.params), self.faults)
+    }
+}
+
+/// Compiles `source`, which stands at `span`; a fault within it is marked there if the text stands in
+/// the file as it is, at `whole`. Without `params` none is unknown.
+pub(super) fn expression(
+    source: &str,
+    span: Span,
+    whole: Option<Span>,
+    params: Option<&Map<String, Value>>,
+    faults: &mut Faults,
+) -> Option<Expr> {
+    let expr = match Expr::compile(source) {
+        Ok(expr) => expr,
+        Err(error) => {
+            // Quotes and escapes shift places; only a plain scalar is marked to the byte.
+            let plain = whole.is_some_and(|span| span.end - span.start == source.len());
+            let place = match error.at {
+                Some(at) if plain && at.end > at.start => {
+                    Span { start: span.start + at.start, end: span.start + at.end }
+                }
+                _ => span,
+            };
+            let fault =
+                faults.error("bad-expression", place, format!("not an expression: {}", error.message));
+            fault.help(error.help.unwrap_or_else(|| {
                     "expressions are jq; quote one that holds `#`, `: `, `[` or `{`, as YAML reads those itself".to_owned()
                 }));
-                return None;
-            }
-        };
-        if let FieldSet::Fields(fields) = expr.params() {
-            for field in fields.iter().filter(|field| !self.params.contains_key(*field)) {
-                let near = nearest(field, self.params.keys().map(String::as_str));
-                let fault = self.faults.error("unknown-param", span, format!("no param is called `{field}`"));
-                match near {
-                    Some(near) => fault.did_you_mean(Some(near)),
-                    None => fault.help(format!("add it: `params: {{{field}: …}}`")),
-                };
-            }
+            return None;
         }
-        Some(expr)
+    };
+    if let (Some(params), FieldSet::Fields(fields)) = (params, expr.params()) {
+        for field in fields.iter().filter(|field| !params.contains_key(*field)) {
+            let near = nearest(field, params.keys().map(String::as_str));
+            let fault = faults.error("unknown-param", span, format!("no param is called `{field}`"));
+            match near {
+                Some(near) => fault.did_you_mean(Some(near)),
+                None => fault.help(format!("add it: `params: {{{field}: …}}`")),
+            };
+        }
     }
+    Some(expr)
 }
 
 /// The default value of a column: the field of its name.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::StageIndex;
-use crate::spec::{Faults, Kind, Located, Port, PortRef, Spec, Stage, StageId};
+use crate::spec::{Faults, Kind, KindName, Located, Outline, Port, PortRef, Reads, Spec, StageId};
 
 /// A port that a stage reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,13 +48,8 @@ enum Cargo {
 
 /// Resolves the wiring of `spec`; faults go to `faults`.
 pub(super) fn wire(spec: &Spec, faults: &mut Faults) -> Graph {
-    let mut wiring = Wiring { spec, faults, inputs: vec![Vec::new(); spec.stages.len()] };
-    wiring.given();
-    let into = wiring.targets_of_into();
-    let forward_targets = wiring.forward_targets(&into);
-    wiring.defaults(&forward_targets);
-    let inputs = wiring.inputs;
-    let item_edges = item_edges(spec, &inputs, &into, faults);
+    let stages: Vec<Outline> = spec.stages.iter().map(Outline::of).collect();
+    let (inputs, item_edges) = edges(&stages, true, faults);
     let reach = Reach::new(spec.stages.len(), &inputs, &item_edges);
     let item_edges: Vec<ItemEdge> = item_edges
         .into_iter()
@@ -65,8 +60,26 @@ pub(super) fn wire(spec: &Spec, faults: &mut Faults) -> Graph {
     Graph { inputs, item_edges, groups }
 }
 
+/// Looks for the faults of a wiring of which not everything may be known.
+pub(super) fn check(stages: &[Outline], faults: &mut Faults) {
+    edges(stages, false, faults);
+}
+
+/// What each stage reads and the item edges between them; `whole` if everything is known of every stage.
+fn edges(stages: &[Outline], whole: bool, faults: &mut Faults) -> (Vec<Vec<Source>>, Vec<ItemEdge>) {
+    let mut wiring = Wiring { stages, whole, faults, inputs: vec![Vec::new(); stages.len()] };
+    wiring.given();
+    let into = wiring.targets_of_into();
+    let forward_targets = wiring.forward_targets(&into);
+    wiring.defaults(&forward_targets);
+    let inputs = wiring.inputs;
+    let item_edges = item_edges(stages, &inputs, &into, faults);
+    (inputs, item_edges)
+}
+
 struct Wiring<'a> {
-    spec: &'a Spec,
+    stages: &'a [Outline],
+    whole: bool,
     faults: &'a mut Faults,
     inputs: Vec<Vec<Source>>,
 }
@@ -74,9 +87,9 @@ struct Wiring<'a> {
 impl Wiring<'_> {
     /// Resolves every `from:` that the file gives.
     fn given(&mut self) {
-        for index in 0..self.spec.stages.len() {
-            let stage = &self.spec.stages[index];
-            for from in &stage.from {
+        for (index, stage) in self.stages.iter().enumerate() {
+            let Reads::Given(from) = &stage.reads else { continue };
+            for from in from {
                 if let Some(source) = self.resolve(index, from) {
                     self.inputs[index].push(source);
                 }
@@ -85,8 +98,7 @@ impl Wiring<'_> {
     }
 
     fn resolve(&mut self, reader: StageIndex, from: &Located<PortRef>) -> Option<Source> {
-        let stages = &self.spec.stages;
-        let index = position(self.spec, &from.value.stage);
+        let index = position(self.stages, &from.value.stage);
         if index >= reader {
             self.faults
                 .error(
@@ -98,13 +110,18 @@ impl Wiring<'_> {
             return None;
         }
         let source = Source { stage: index, port: from.value.port };
-        let (owner, reader) = (&stages[index], &stages[reader]);
+        let owner = &self.stages[index];
+        let (kind, reader) = (owner.kind?, self.stages[reader].kind?);
         let Some(cargo) = cargo_of(owner, source.port) else {
+            // A port that only requests have, of a stage that may yet make some.
+            if owner.asks.is_none() && source.port != Port::Found {
+                return None;
+            }
             let ports = ports_of(owner);
             let fault = self.faults.error(
                 "unknown-port",
                 from.span,
-                format!("`{}` is a {} and has no such port", owner.id.value, kind_name(owner)),
+                format!("`{}` is {} and has no such port", owner.id.value, kind),
             );
             if ports.is_empty() {
                 fault.help("it has no ports; read the stage itself");
@@ -113,24 +130,20 @@ impl Wiring<'_> {
             }
             return None;
         };
-        let takes = match reader.kind {
-            Kind::Fetch(_) => cargo == Cargo::Items,
-            Kind::Expand(_) | Kind::Filter(_) => cargo == Cargo::Documents && source.port == Port::Main,
-            Kind::Project(_) => cargo == Cargo::Documents || source.port == Port::Found,
-            Kind::Seed(_) => false,
+        let takes = match reader {
+            KindName::Fetch => cargo == Cargo::Items,
+            KindName::Expand | KindName::Filter => cargo == Cargo::Documents && source.port == Port::Main,
+            KindName::Project => cargo == Cargo::Documents || source.port == Port::Found,
+            KindName::Seed => false,
         };
         if !takes {
-            let help = match reader.kind {
-                Kind::Fetch(_) => "a fetch takes items: a seed, or the `.found` of an expand",
-                Kind::Project(_) => "a project takes documents (a fetch, expand or filter) or a port",
+            let help = match reader {
+                KindName::Fetch => "a fetch takes items: a seed, or the `.found` of an expand",
+                KindName::Project => "a project takes documents (a fetch, expand or filter) or a port",
                 _ => "it takes documents: a fetch, expand or filter",
             };
             self.faults
-                .error(
-                    "wrong-input",
-                    from.span,
-                    format!("a {} cannot read `{}`", kind_name(reader), from.value),
-                )
+                .error("wrong-input", from.span, format!("{reader} cannot read `{}`", from.value))
                 .help(help);
             return None;
         }
@@ -139,18 +152,16 @@ impl Wiring<'_> {
 
     /// For each stage, the fetch that its `into:` names.
     fn targets_of_into(&mut self) -> Vec<Option<StageIndex>> {
-        let stages = &self.spec.stages;
-        let mut targets = vec![None; stages.len()];
-        for (index, stage) in stages.iter().enumerate() {
-            let Kind::Expand(expand) = &stage.kind else { continue };
-            let Some(into) = &expand.into else { continue };
-            let target = position(self.spec, &into.value);
-            if matches!(stages[target].kind, Kind::Fetch(_)) {
+        let mut targets = vec![None; self.stages.len()];
+        for (index, stage) in self.stages.iter().enumerate() {
+            let Some(into) = &stage.into else { continue };
+            let target = position(self.stages, &into.value);
+            let Some(kind) = self.stages[target].kind else { continue };
+            if kind == KindName::Fetch {
                 targets[index] = Some(target);
             } else {
-                let kind = kind_name(&stages[target]);
                 self.faults
-                    .error("into-not-fetch", into.span, format!("`{}` is a {kind}", into.value))
+                    .error("into-not-fetch", into.span, format!("`{}` is {kind}", into.value))
                     .help("`into:` names the fetch that shall ask for the items found");
             }
         }
@@ -163,33 +174,38 @@ impl Wiring<'_> {
         into.iter()
             .enumerate()
             .filter_map(|(from, target)| target.filter(|target| *target > from))
-            .filter(|target| self.spec.stages[*target].from.is_empty())
+            .filter(|target| matches!(self.stages[*target].reads, Reads::Nearest))
             .collect()
     }
 
     /// Gives every stage without `from:` the nearest stage above that it can read.
     fn defaults(&mut self, forward_targets: &BTreeSet<StageIndex>) {
-        for (index, stage) in self.spec.stages.iter().enumerate() {
-            let seed = matches!(stage.kind, Kind::Seed(_));
-            if seed || !stage.from.is_empty() || forward_targets.contains(&index) {
+        for (index, stage) in self.stages.iter().enumerate() {
+            let (Some(kind), Reads::Nearest) = (stage.kind, &stage.reads) else { continue };
+            if forward_targets.contains(&index) {
                 continue;
             }
-            let fetch = matches!(stage.kind, Kind::Fetch(_));
-            let above = self.spec.stages[..index].iter().rposition(|above| match above.kind {
-                Kind::Seed(_) => fetch,
-                Kind::Fetch(_) | Kind::Expand(_) | Kind::Filter(_) => !fetch,
-                Kind::Project(_) => false,
+            let fetch = kind == KindName::Fetch;
+            let above = self.stages[..index].iter().rposition(|above| match above.kind {
+                Some(KindName::Seed) => fetch,
+                Some(KindName::Fetch | KindName::Expand | KindName::Filter) => !fetch,
+                Some(KindName::Project) => false,
+                // It may be the one.
+                None => true,
             });
-            if let Some(stage) = above {
-                self.inputs[index].push(Source { stage, port: Port::Main });
-            } else {
-                let help = if fetch {
-                    "put a seed above it, or name one in `from:`"
-                } else {
-                    "put a fetch above it, or name one in `from:`"
-                };
-                let title = format!("`{}` has nothing to read", stage.id.value);
-                self.faults.error("no-input", stage.id.span, title).help(help);
+            match above {
+                Some(above) if self.stages[above].kind.is_none() => {}
+                Some(stage) => self.inputs[index].push(Source { stage, port: Port::Main }),
+                None if !self.whole => {}
+                None => {
+                    let help = if fetch {
+                        "put a seed above it, or name one in `from:`"
+                    } else {
+                        "put a fetch above it, or name one in `from:`"
+                    };
+                    let title = format!("`{}` has nothing to read", stage.id.value);
+                    self.faults.error("no-input", stage.id.span, title).help(help);
+                }
             }
         }
     }
@@ -197,19 +213,18 @@ impl Wiring<'_> {
 
 /// The item edges of `from: X.found` and `into:`, with feedback told apart and its bounds demanded.
 fn item_edges(
-    spec: &Spec,
+    stages: &[Outline],
     inputs: &[Vec<Source>],
     into: &[Option<StageIndex>],
     faults: &mut Faults,
 ) -> Vec<ItemEdge> {
     let mut edges: Vec<ItemEdge> = Vec::new();
-    for (index, stage) in spec.stages.iter().enumerate() {
-        let Kind::Expand(expand) = &stage.kind else { continue };
+    for (index, stage) in stages.iter().enumerate() {
         for (reader, sources) in inputs.iter().enumerate() {
             let reads = sources.contains(&Source { stage: index, port: Port::Found });
-            if reads && matches!(spec.stages[reader].kind, Kind::Fetch(_)) {
+            if reads && stages[reader].kind == Some(KindName::Fetch) {
                 if into[index] == Some(reader) {
-                    let reader = &spec.stages[reader].id;
+                    let reader = &stages[reader].id;
                     faults
                         .error(
                             "duplicate-input",
@@ -229,19 +244,15 @@ fn item_edges(
             }
         }
         let Some(to) = into[index] else { continue };
-        let feedback = Reach::new(spec.stages.len(), inputs, &edges).leads(to, index);
-        if feedback && (expand.max_depth.is_none() || expand.max_items.is_none()) {
-            let missing = match (expand.max_depth, expand.max_items) {
-                (None, None) => "`max_depth` and `max_items`",
-                (None, Some(_)) => "`max_depth`",
-                _ => "`max_items`",
-            };
-            let span = expand.into.as_ref().map_or(stage.id.span, |into| into.span);
+        let feedback = Reach::new(stages.len(), inputs, &edges).leads(to, index);
+        if feedback && !stage.lacks_bounds.is_empty() {
+            let missing = stage.lacks_bounds.join("` and `");
+            let span = stage.into.as_ref().map_or(stage.id.span, |into| into.span);
             faults
                 .error(
                     "unbounded-loop",
                     span,
-                    format!("a loop back into `{}` needs {missing}", spec.stages[to].id.value),
+                    format!("a loop back into `{}` needs `{missing}`", stages[to].id.value),
                 )
                 .label("this closes a loop")
                 .help("`max_depth: 2` and `max_items: 2000` are what a crawl of two hops wants");
@@ -249,7 +260,7 @@ fn item_edges(
         edges.push(ItemEdge {
             from: index,
             to,
-            max_items: expand.max_items.unwrap_or(u64::MAX),
+            max_items: stage.max_items.unwrap_or(u64::MAX),
             feedback,
             in_loop: false,
         });
@@ -347,45 +358,25 @@ fn groups(spec: &Spec, reach: &Reach) -> Vec<Vec<StageIndex>> {
 }
 
 /// Where the stage of this name stands.
-fn position(spec: &Spec, name: &StageId) -> StageIndex {
-    let found = spec.stages.iter().position(|stage| stage.id.value == *name);
-    found.expect("the file was refused if it names a stage that it does not have")
+fn position(stages: &[Outline], name: &StageId) -> StageIndex {
+    let found = stages.iter().position(|stage| stage.id.value == *name);
+    found.expect("a name that no stage has is refused, and is in no outline")
 }
 
 /// What a port hands on; `None` if the stage has no such port.
-fn cargo_of(stage: &Stage, port: Port) -> Option<Cargo> {
-    match (&stage.kind, port) {
-        (Kind::Seed(_), Port::Main) | (Kind::Expand(_), Port::Found) => Some(Cargo::Items),
-        (Kind::Fetch(_) | Kind::Expand(_) | Kind::Filter(_), Port::Main) => Some(Cargo::Documents),
-        (_, Port::Failed | Port::Missing) if makes_requests(stage) => Some(Cargo::Documents),
+fn cargo_of(stage: &Outline, port: Port) -> Option<Cargo> {
+    match (stage.kind?, port) {
+        (KindName::Seed, Port::Main) | (KindName::Expand, Port::Found) => Some(Cargo::Items),
+        (KindName::Fetch | KindName::Expand | KindName::Filter, Port::Main) => Some(Cargo::Documents),
+        (_, Port::Failed | Port::Missing) if stage.asks == Some(true) => Some(Cargo::Documents),
         _ => None,
     }
 }
 
-fn makes_requests(stage: &Stage) -> bool {
-    match &stage.kind {
-        Kind::Seed(seed) => matches!(seed.source, crate::spec::SeedSource::Path { .. }),
-        Kind::Fetch(_) => true,
-        Kind::Expand(expand) => expand.path.is_some(),
-        Kind::Filter(_) | Kind::Project(_) => false,
-    }
-}
-
-fn ports_of(stage: &Stage) -> Vec<String> {
+fn ports_of(stage: &Outline) -> Vec<String> {
     [(Port::Found, "found"), (Port::Failed, "failed"), (Port::Missing, "missing")]
         .into_iter()
         .filter(|(port, _)| cargo_of(stage, *port).is_some())
         .map(|(_, name)| format!("`{}.{name}`", stage.id.value))
         .collect()
-}
-
-/// The kind as the file writes it.
-pub(super) fn kind_name(stage: &Stage) -> &'static str {
-    match stage.kind {
-        Kind::Seed(_) => "seed",
-        Kind::Fetch(_) => "fetch",
-        Kind::Expand(_) => "expand",
-        Kind::Filter(_) => "filter",
-        Kind::Project(_) => "project",
-    }
 }

@@ -1,4 +1,5 @@
-//! What the user wrote: bytes of a pipeline file in, a typed [`Spec`] or all of its faults out.
+//! What the user wrote: bytes of a pipeline file in, a typed [`Spec`] or all of its faults out, with a
+//! [`Sketch`] in which the plan looks for more.
 //!
 //! ```text
 //! read ─▶ Source ─▶ yaml (located tree) ─▶ decode (by hand, into one collector) ─▶ Spec
@@ -21,15 +22,17 @@ mod path_template;
 mod rate;
 mod render;
 mod scalar;
+mod sketch;
 mod source;
 mod tree;
 mod yaml;
 
-pub use decode::{BaseUrlError, Parsed, parse, parse_base_url};
+pub use decode::{BaseUrlError, Parsed, Rejected, parse, parse_base_url};
 pub use fault::{FAULTS_MAX, Fault, Faults, Severity, clip};
 pub use model::*;
 pub use nearest::nearest;
 pub use path_template::Part;
+pub use sketch::{KindName, Outline, Reads, Sketch};
 pub use source::{SOURCE_BYTES_MAX, Source, read};
 
 #[cfg(test)]

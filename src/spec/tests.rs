@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::*;
+use crate::plan::{self, Compiled};
 
 fn no_variables(_: &str) -> Option<String> {
     None
@@ -26,6 +27,17 @@ fn files(folder: &str) -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
+}
+
+type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+fn parse(source: &Source, set: &[(String, String)], variables: Variables<'_>) -> Result<Parsed, Faults> {
+    super::parse(source, set, variables).map_err(|rejected| rejected.faults)
+}
+
+/// What a user is told of the file: what the graph shows is in it.
+fn told(source: &Source, set: &[(String, String)], variables: Variables<'_>) -> Result<Compiled, Faults> {
+    plan::read(source, set, variables, &plan::Options::default())
 }
 
 fn parse_text(text: &str) -> Result<Parsed, Faults> {
@@ -59,7 +71,7 @@ fn bad_files_are_told_as_in_their_snapshots() {
             let bytes = fs::read(&file).expect("readable");
             let source = Source::from_bytes(format!("{name}.yaml"), bytes);
             let text = match source {
-                Ok(source) => match parse(&source, &[], &no_variables) {
+                Ok(source) => match told(&source, &[], &no_variables) {
                     Ok(_) => panic!("{name} has no fault"),
                     Err(faults) => faults.render(&source),
                 },
@@ -201,7 +213,7 @@ fn a_credential_from_a_variable_is_not_shown() {
     let text = "version: 1\nname: a\ndescription: ${env:X}\nstages: {\"${env:X}\": {kind: seed, ids: [1]}}\n";
     let secret = format!("eyJ{}", "s3cret".repeat(10));
     let source = Source::new("p.yaml", text);
-    let faults = parse(&source, &[], &|_| Some(secret.clone())).expect_err("a credential");
+    let faults = told(&source, &[], &|_| Some(secret.clone())).expect_err("a credential");
     let shown = faults.render(&source);
     assert!(shown.contains("credential-in-file") && !shown.contains("s3cret"), "{shown}");
 }
@@ -262,7 +274,7 @@ fn hostile_files_of_a_megabyte_end_in_few_faults() {
         let mut text = text;
         text.truncate(SOURCE_BYTES_MAX);
         let source = Source::new("p.yaml", text);
-        let faults = parse(&source, &[], &no_variables).expect_err("hostile");
+        let faults = told(&source, &[], &no_variables).expect_err("hostile");
         assert!(faults.iter().count() <= FAULTS_MAX);
         let shown = faults.render(&source);
         assert!(shown.len() < 200_000, "{} bytes", shown.len());
@@ -338,7 +350,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(source) = Source::from_bytes("p.yaml", bytes)
-            && let Err(faults) = parse(&source, &[], &no_variables)
+            && let Err(faults) = told(&source, &[], &no_variables)
         {
             prop_assert!(!faults.render(&source).is_empty());
         }
@@ -348,7 +360,7 @@ proptest! {
     fn no_pieces_of_the_language_make_it_panic(pieces in prop::collection::vec(piece(), 0..60)) {
         let source = Source::new("p.yaml", pieces.concat());
         let variables = |name: &str| (name == "X").then(|| "1".to_owned());
-        if let Err(faults) = parse(&source, &[("a".to_owned(), pieces.concat())], &variables) {
+        if let Err(faults) = told(&source, &[("a".to_owned(), pieces.concat())], &variables) {
             prop_assert!(!faults.render(&source).is_empty());
             prop_assert!(!faults.render_styled(&source).is_empty());
         }
@@ -364,7 +376,7 @@ proptest! {
         let at = text.floor_char_boundary(at);
         text.insert_str(at, &format!("{before}eyJhbGciOiJIUzI1NiJ9.S3cretS3cretS3cret{after}"));
         let source = Source::new("p.yaml", text);
-        let faults = parse(&source, &[], &no_variables).expect_err("a credential");
+        let faults = told(&source, &[], &no_variables).expect_err("a credential");
         prop_assert!(faults.iter().any(|fault| fault.code == "credential-in-file"));
         let shown = faults.render(&source) + &faults.render_styled(&source);
         prop_assert!(!shown.to_lowercase().contains("s3cret"), "{}", shown);
@@ -377,7 +389,7 @@ proptest! {
         let end = text.floor_char_boundary(start + cut).max(start);
         text.replace_range(start..end, &with);
         let source = Source::new("p.yaml", text);
-        if let Err(faults) = parse(&source, &[], &no_variables) {
+        if let Err(faults) = told(&source, &[], &no_variables) {
             prop_assert!(!faults.render(&source).is_empty());
         }
     }

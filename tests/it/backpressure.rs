@@ -12,7 +12,7 @@ use tmdb_etl::event::{Event, Listener};
 use tmdb_etl::plan::{self, Plan, Request};
 use tmdb_etl::run::{FlowOptions, RunError, TableSink, flow};
 use tmdb_etl::sink::SinkError;
-use tmdb_etl::spec::{self, Source};
+use tmdb_etl::spec::Source;
 use tmdb_etl::tmdb::{Client, Response, Transport, TransportError};
 use tokio_util::sync::CancellationToken;
 
@@ -76,9 +76,7 @@ fn plan(stages: &str) -> Plan {
         "version: 1\nname: line\napi: {{base_url: 'https://sim.test/3', rate: none}}\nmax_failures: 0\nstages:\n{stages}"
     );
     let source = Source::new("line.yaml", text);
-    let parsed =
-        spec::parse(&source, &[], &|_| None).unwrap_or_else(|faults| panic!("{}", faults.render(&source)));
-    plan::compile(parsed.spec, &plan::Options::default())
+    plan::read(&source, &[], &|_| None, &plan::Options::default())
         .unwrap_or_else(|faults| panic!("{}", faults.render(&source)))
         .plan
 }

@@ -22,10 +22,8 @@ impl Listener for Deaf {
 fn pipeline(name: &str, out: &Path, base_url: &str) -> Plan {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines").join(name);
     let source = spec::read(&path).expect("a shipped pipeline can be read");
-    let parsed =
-        spec::parse(&source, &[], &|_| None).unwrap_or_else(|faults| panic!("{}", faults.render(&source)));
     let options = plan::Options { out: Some(out.to_owned()), base_url: Some(base_url.to_owned()) };
-    let mut plan = plan::compile(parsed.spec, &options)
+    let mut plan = plan::read(&source, &[], &|_| None, &options)
         .unwrap_or_else(|faults| panic!("{}", faults.render(&source)))
         .plan;
     plan.api.rate = None;

@@ -15,7 +15,7 @@ use tmdb_etl::event::{Event, Listener};
 use tmdb_etl::plan::{self, Plan, Request};
 use tmdb_etl::run::{FlowOptions, TableSink, flow};
 use tmdb_etl::sink::SinkError;
-use tmdb_etl::spec::{self, Source};
+use tmdb_etl::spec::Source;
 use tmdb_etl::tmdb::{Client, Response, Transport, TransportError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -326,9 +326,7 @@ fn yaml(dice: &mut fastrand::Rng, seeds: &[i64], edges: &[Edge], order: &str, ra
 
 fn compile(text: &str) -> Plan {
     let source = Source::new("sim.yaml", text);
-    let parsed = spec::parse(&source, &[], &|_| None)
-        .unwrap_or_else(|faults| panic!("{}\n{text}", faults.render(&source)));
-    plan::compile(parsed.spec, &plan::Options::default())
+    plan::read(&source, &[], &|_| None, &plan::Options::default())
         .unwrap_or_else(|faults| panic!("{}\n{text}", faults.render(&source)))
         .plan
 }

@@ -14,6 +14,7 @@ mod params;
 mod request;
 mod seed;
 mod settings;
+mod sketch;
 mod stage;
 mod table;
 
@@ -24,6 +25,7 @@ use super::credential;
 use super::fault::{Faults, clip};
 use super::model::{Kind, Span, Spec, Stage};
 use super::scalar::Core;
+use super::sketch::Sketch;
 use super::source::{SOURCE_BYTES_MAX, Source};
 use super::tree::{Entry, Node, NodeValue};
 use super::yaml;
@@ -56,6 +58,22 @@ pub struct Parsed {
     pub warnings: Faults,
 }
 
+/// What came out of a pipeline file with errors.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{faults}")]
+pub struct Rejected {
+    /// What is wrong, warnings too.
+    pub faults: Faults,
+    /// What can be known of the pipeline nevertheless; nothing where YAML itself is broken.
+    pub sketch: Option<Box<Sketch>>,
+}
+
+impl From<Faults> for Rejected {
+    fn from(faults: Faults) -> Self {
+        Self { faults, sketch: None }
+    }
+}
+
 /// Reads a pipeline file. `overrides` are the names and values of `--set`; `variables` is the environment
 /// for `${env:…}`.
 ///
@@ -65,20 +83,23 @@ pub fn parse(
     source: &Source,
     overrides: &[(String, String)],
     variables: &dyn Fn(&str) -> Option<String>,
-) -> Result<Parsed, Faults> {
+) -> Result<Parsed, Rejected> {
     let mut faults = Faults::default();
     if source.text.len() > SOURCE_BYTES_MAX {
         faults.error_without_place("too-large", format!("the file is larger than {SOURCE_BYTES_MAX} bytes"));
-        return Err(faults);
+        return Err(faults.into());
     }
     credentials(source, &mut faults);
-    let spec =
-        yaml::parse(source, variables, &mut faults).and_then(|root| pipeline(&root, overrides, &mut faults));
-    match spec {
+    let Some(root) = yaml::parse(source, variables, &mut faults) else {
+        assert!(faults.has_errors(), "a file without a tree has an error");
+        return Err(faults.into());
+    };
+    match pipeline(&root, overrides, &mut faults) {
         Some(spec) if !faults.has_errors() => Ok(Parsed { spec, warnings: faults }),
         _ => {
             assert!(faults.has_errors(), "a pipeline that is not read has an error");
-            Err(faults)
+            let sketch = sketch::decode(&root, &faults).map(Box::new);
+            Err(Rejected { faults, sketch })
         }
     }
 }

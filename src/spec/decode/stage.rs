@@ -186,12 +186,14 @@ fn filter(fields: Fields<'_>, faults: &mut Faults) -> Option<Kind> {
     Some(Kind::Filter(Filter { where_, buffer }))
 }
 
-fn into(entry: &Entry, names: &Names<'_>, faults: &mut Faults) -> Option<Located<StageId>> {
+/// Reads `into`.
+pub(super) fn into(entry: &Entry, names: &Names<'_>, faults: &mut Faults) -> Option<Located<StageId>> {
     let text = expect::text("into", &entry.value, faults)?;
     known_stage(&text, &text.value, names, faults).then(|| text.map(|name| StageId(name.into())))
 }
 
-fn from(entry: Option<&Entry>, names: &Names<'_>, faults: &mut Faults) -> Vec<Located<PortRef>> {
+/// Reads `from`: what of it names a port of a stage.
+pub(super) fn from(entry: Option<&Entry>, names: &Names<'_>, faults: &mut Faults) -> Vec<Located<PortRef>> {
     let Some(entry) = entry else { return Vec::new() };
     let nodes: &[Node] = match &entry.value.value {
         NodeValue::List(items) => items,

@@ -11,7 +11,7 @@ use super::fields::{Fields, Keys, not_available_yet};
 use super::{expect, grammar, settings};
 
 /// Most columns of a table: each has buffers of its own, and readers slow down with their number.
-const COLUMNS_MAX: usize = 1_000;
+pub(super) const COLUMNS_MAX: usize = 1_000;
 /// Longest name of a column.
 const COLUMN_NAME_BYTES_MAX: usize = 128;
 

@@ -1,0 +1,54 @@
+//! From the text of a file to its plan, or to all of its faults in one go: those of its language and those
+//! of the graph.
+
+use super::compile::{Compiled, Options, compile, expression};
+use super::graph;
+use crate::spec::{Faults, Sketch, Source, parse};
+
+/// Reads and compiles a pipeline file. `overrides` are the names and values of `--set`; `variables` is the
+/// environment for `${env:…}`.
+///
+/// # Errors
+/// Everything that is wrong with the file. A fault that may only follow from another, such as a stage that
+/// nothing reads while the stage below it is not understood, is told once the other is gone.
+pub fn read(
+    source: &Source,
+    overrides: &[(String, String)],
+    variables: &dyn Fn(&str) -> Option<String>,
+    options: &Options,
+) -> Result<Compiled, Faults> {
+    match parse(source, overrides, variables) {
+        Ok(parsed) => {
+            let mut faults = parsed.warnings;
+            match compile(parsed.spec, options) {
+                Ok(Compiled { plan, warnings }) => {
+                    faults.append(warnings);
+                    Ok(Compiled { plan, warnings: faults })
+                }
+                Err(more) => {
+                    faults.append(more);
+                    Err(faults)
+                }
+            }
+        }
+        Err(rejected) => {
+            let mut faults = rejected.faults;
+            if let Some(sketch) = rejected.sketch {
+                check(&sketch, &mut faults);
+            }
+            Err(faults)
+        }
+    }
+}
+
+/// Adds what the sketch of a refused file shows.
+fn check(sketch: &Sketch, faults: &mut Faults) {
+    graph::check(&sketch.stages, faults);
+    for found in &sketch.expressions {
+        // Nobody reads more, and a hostile file has tens of thousands.
+        if faults.is_full() {
+            break;
+        }
+        expression(&found.value, found.span, Some(found.span), sketch.params.as_ref(), faults);
+    }
+}
