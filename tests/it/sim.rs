@@ -399,7 +399,7 @@ fn simulate(seed: u64) {
         let context = || format!("seed {seed}\n{text}");
         let expected = oracle(&world, &seeds, &edges);
         let plan = compile(&text);
-        let (rows_of, wire) = run(&plan, world, seed).await;
+        let (rows_of, network) = run(&plan, world, seed).await;
         let check = |table: String, expect: Option<&Vec<Vec<i64>>>| {
             let mut rows = rows_of.get(&table).cloned().unwrap_or_default();
             let mut expect = expect.cloned().unwrap_or_default();
@@ -414,7 +414,7 @@ fn simulate(seed: u64) {
         for edge in &edges {
             check(format!("t_{}", edge.name), expected.found.get(edge.name));
         }
-        let watch = wire.state.lock().unwrap();
+        let watch = network.state.lock().unwrap();
         assert!(watch.most_in_flight <= 20, "{} connections, {}", watch.most_in_flight, context());
         for (path, times) in &watch.answered {
             assert_eq!(*times, 1, "{path} was asked {times} times, {}", context());

@@ -9,8 +9,8 @@ use jaq_core::load::lex::{self, Lexer, StrPart, Tok, Token};
 use jaq_core::load::parse::{self, Parser, Term};
 use jaq_core::load::{Arena, File, Loader, span};
 
+use super::hint;
 use super::library::{Data, definitions, functions, refusal};
-use super::nearest::hint;
 use super::{ExprFault, VARIABLES};
 
 /// Bytes of one expression.

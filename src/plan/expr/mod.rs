@@ -17,7 +17,6 @@
 mod compile;
 mod json;
 mod library;
-mod nearest;
 mod path;
 pub(crate) mod scan;
 mod scope;
@@ -26,6 +25,8 @@ mod uses;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+
+use crate::spec::nearest;
 
 pub use json::Json;
 pub(crate) use json::{write_float, write_string};
@@ -102,6 +103,11 @@ impl fmt::Debug for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Expr({})", self.source())
     }
+}
+
+/// "Did you mean …?", if anything is near.
+fn hint<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<String> {
+    nearest(name, known).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use jaq_core::load::{lex::StrPart, span};
 use jaq_core::path::{Part, Path};
 
 use super::ExprFault;
-use super::nearest::hint;
+use super::hint;
 use super::path::constant;
 
 /// The fields of `$meta`.
