@@ -20,6 +20,10 @@ pub fn read(
     match parse(source, overrides, variables) {
         Ok(parsed) => {
             let mut faults = parsed.warnings;
+            if options.base_url.is_some() {
+                // It is about the address in the file, and another one is asked.
+                faults.dismiss("unlimited-rate");
+            }
             match compile(parsed.spec, options) {
                 Ok(Compiled { plan, warnings }) => {
                     faults.append(warnings);

@@ -189,3 +189,16 @@ fn order_is_kept_only_where_somebody_needs_it() {
         "  similar: {kind: expand, path: '/movie/{id}/similar', into: movies, max_depth: 1, max_items: 9}\n";
     assert_eq!(orders(&[SEED, MOVIES, similar, loose])[1..3], [arrival, arrival]);
 }
+
+#[test]
+fn warning_about_the_address_in_the_file_is_dropped_where_another_is_asked() {
+    let text = format!("{HEAD}{SEED}{MOVIES}{FILMS}").replace("stages:", "api: {rate: none}\nstages:");
+    let source = Source::new("p.yaml", text);
+    let warnings = |base_url: Option<&str>| {
+        let options = Options { base_url: base_url.map(str::to_owned), ..Options::default() };
+        let compiled = super::read(&source, &[], &|_| None, &options).expect("a good file");
+        compiled.warnings.iter().map(|fault| fault.code).collect::<Vec<_>>()
+    };
+    assert_eq!(warnings(None), ["unlimited-rate"]);
+    assert!(warnings(Some("http://127.0.0.1:1/3")).is_empty());
+}

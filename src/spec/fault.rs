@@ -127,6 +127,11 @@ impl Faults {
         }
     }
 
+    /// Forgets warnings of this code: what the caller knows shows that they do not hold.
+    pub fn dismiss(&mut self, code: &str) {
+        self.list.retain(|fault| is_error(fault) || fault.code != code);
+    }
+
     /// The faults in the order of their places; those without a place first.
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {
         self.list.iter()

@@ -1,11 +1,10 @@
 //! `api` and `max_failures`: what holds for the whole run.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::super::credential;
 use super::super::fault::Faults;
-use super::super::model::{Api, Located, MaxFailures, Rate, Retry, Span};
+use super::super::model::{Api, MaxFailures, Retry};
 use super::super::scalar::Core;
 use super::super::tree::Entry;
 use super::fields::{Fields, Keys};
@@ -32,7 +31,7 @@ static RETRY: Keys = Keys::new("`retry`", &["attempts", "max_elapsed"]);
 
 /// Reads `api`; every key has a default.
 pub(super) fn decode(entry: Option<&Entry>, faults: &mut Faults) -> Api {
-    let mut api = default_api();
+    let mut api = Api::default();
     let Some(fields) =
         entry.and_then(|entry| Fields::open("api", &entry.value, entry.key_span, &API, faults))
     else {
@@ -66,19 +65,6 @@ pub(super) fn decode(entry: Option<&Entry>, faults: &mut Faults) -> Api {
         api.retry = retry(entry, api.retry, faults);
     }
     api
-}
-
-fn default_api() -> Api {
-    const CONNECTIONS: NonZeroU32 = NonZeroU32::new(20).expect("20 is not zero");
-    const ATTEMPTS: NonZeroU32 = NonZeroU32::new(5).expect("5 is not zero");
-    Api {
-        base_url: Located::new(base_url::DEFAULT.to_owned(), Span::default()),
-        language: "en-US".to_owned(),
-        rate: Some(Rate { limit: 40.0, per: Duration::from_secs(1), burst: None }),
-        connections: CONNECTIONS,
-        timeout: Duration::from_secs(10),
-        retry: Retry { attempts: ATTEMPTS, max_elapsed: Duration::from_mins(2) },
-    }
 }
 
 /// TMDB answers a flood with 429 and may close the account (its terms ask for a fair use).

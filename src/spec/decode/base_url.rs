@@ -11,9 +11,6 @@ use super::super::model::Located;
 use super::super::tree::Entry;
 use super::expect;
 
-/// TMDB's own address.
-pub(super) const DEFAULT: &str = "https://api.themoviedb.org/3";
-
 /// Why a text is not a base URL. No variant holds the text: it may be the very secret that is complained of.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum BaseUrlError {
