@@ -24,6 +24,11 @@ demo:
 bench:
     cargo bench
 
+# A minute at the limit, and peak memory at 20,000 and 200,000 films.
+measure:
+    benches/measure.sh rate
+    benches/measure.sh memory
+
 # Licences, advisories, bans, sources (needs cargo-deny and, for the advisories, the network).
 deny:
     cargo deny check

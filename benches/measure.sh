@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Two measurements against a server in a process of its own, judged from outside:
+#   rate     a minute at 40/s against a server that allows 40 in every sliding second: its count of 429s, and the rate
+#   memory   peak resident memory at 20,000 and at 200,000 films without a rate, and CPU seconds (wants GNU time)
+# Nothing is asserted: the numbers are for reading.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cargo build --release --quiet
+program=target/release/tmdb-etl
+work=$(mktemp -d)
+server=""
+finish() {
+    [ -z "$server" ] || kill -TERM "$server" 2>/dev/null || true
+    wait 2>/dev/null || true
+    rm -rf "$work"
+}
+trap finish EXIT
+
+serve() {
+    "$program" mock "$@" >"$work/address" 2>"$work/served" &
+    server=$!
+    until [ -s "$work/address" ]; do sleep 0.05; done
+    TMDB_BASE_URL=$(cat "$work/address")
+    export TMDB_BASE_URL TMDB_TOKEN=any
+}
+
+run() {
+    "$program" run benches/films.yaml --out "$work" --state "$work/state" --progress none "$@"
+}
+
+case "${1:-}" in
+rate)
+    serve --rate-limit 40/s
+    MEASURE_RATE=40/s run --limit 2360
+    kill -TERM "$server" && wait "$server" || true
+    server=""
+    cat "$work/served"
+    ;;
+memory)
+    serve --films 1000000
+    for films in 20000 200000 20000 200000; do
+        /usr/bin/time -f "$films films: peak %M KB, CPU %U + %S s, %e s" \
+            "$program" run benches/films.yaml --out "$work" --state "$work/state" --progress none --limit "$films" >/dev/null
+    done
+    ;;
+*)
+    echo "usage: benches/measure.sh rate|memory" >&2
+    exit 2
+    ;;
+esac
