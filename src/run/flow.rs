@@ -232,11 +232,10 @@ impl<'a> Wires<'a> {
                 let stage = &self.plan.stages[member];
                 for source in stage.inputs.iter().filter(|source| source.port == Port::Main) {
                     let (sender, items) = edge(SEED_BUFFER);
-                    feeds.push((
-                        member,
-                        turn(stage, *source),
-                        Feed { slot: slot(member), edge: None, items, eager: false },
-                    ));
+                    // A seed waits for each of its readers, so one that has its turn later must not hold up the others.
+                    let eager = self.plan.readers(source.stage, Port::Main).nth(1).is_some();
+                    let feed = Feed { slot: slot(member), edge: None, items, eager };
+                    feeds.push((member, turn(stage, *source), feed));
                     let reader = SeedReader { keeps: self.keeps(member), feed: sender };
                     self.seed_readers.entry(source.stage).or_default().push(reader);
                 }

@@ -443,6 +443,29 @@ fn every_crawl_ends_and_equals_breadth_first_search() {
 }
 
 #[test]
+fn a_seed_with_several_readers_never_waits_for_the_turn_of_one() {
+    let head = "version: 1\nname: sim\napi: {base_url: 'https://sim.test/3', rate: none, retry: {attempts: 8}}\n\
+                max_failures: 0\nstages:\n  start: {kind: seed, range: 1..40}\n  movies: {kind: fetch, path: '/movie/{id}', buffer: 1}\n  \
+                cast: {kind: expand, items: '.cast[]'}\n";
+    let tables = "  t_movies: {kind: project, from: movies, columns: {id: int64}, output: {path: m.parquet}}\n  \
+                  t_people: {kind: project, from: people, columns: {id: int64}, output: {path: p.parquet}}\n";
+    // In a loop with its other reader, and after what its other reader leads to.
+    let people = "  people: {kind: fetch, from: [cast.found, start], path: '/person/{id}', buffer: 1}\n";
+    let known = "  known: {kind: expand, from: people, items: '.films[]', into: movies, max_depth: 3, max_items: 9}\n";
+    for stages in [format!("{head}{people}{known}{tables}"), format!("{head}{people}{tables}")] {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async move {
+            let world = World::random(&mut fastrand::Rng::with_seed(3), 0);
+            let known: HashSet<i64> = (1..=40).filter(|id| world.films.contains_key(id)).collect();
+            let (rows_of, _) = run(&compile(&stages), world, 3).await;
+            let people: HashSet<i64> = rows_of["t_people"].iter().map(|row| row[0]).collect();
+            assert!(known.is_subset(&people), "{stages}");
+        });
+    }
+}
+
+#[test]
 fn the_same_bytes_of_answers_give_the_same_rows_at_every_concurrency() {
     let rows = |concurrency: u32, buffer: u32, seed: u64| {
         let runtime =
