@@ -202,15 +202,8 @@ fn no_snapshot_waits_for_a_decision() {
 #[test]
 fn nothing_names_a_machine_or_a_registry() {
     // Put together here, so that this file does not name them.
-    let machine = ["home/", "Users/", "root/", "work/", "tmp/w/"].map(|folder| format!("/{folder}"));
-    let registry = [
-        ["crates", "io"],
-        ["index.crates", "io"],
-        ["static.crates", "io"],
-        ["npmjs", "org"],
-        ["pypi", "org"],
-    ]
-    .map(|parts| parts.join("."));
+    let machine = ["home/", "Users/", "root/"].map(|folder| format!("/{folder}"));
+    let registry = [["crates", "io"], ["npmjs", "org"], ["pypi", "org"]].map(|parts| parts.join("."));
     let extensions = ["rs", "md", "toml", "yaml", "yml", "snap", "tsv"];
     let mut texts: Vec<File> = ["src", "tests", "benches", "docs", "pipelines", ".ci"]
         .iter()
