@@ -10,7 +10,8 @@ use jaq_core::load::parse::{self, Parser, Term};
 use jaq_core::load::{Arena, File, Loader, span};
 
 use super::hint;
-use super::library::{Data, definitions, functions, refusal};
+use super::library::{Data, Reach, refusal, signatures};
+use super::uses::Calls;
 use super::{ExprFault, VARIABLES};
 
 /// Bytes of one expression.
@@ -91,13 +92,14 @@ pub(super) fn term<'s>(source: &'s str, tokens: &[Token<&'s str>]) -> Result<Ter
     Parser::new(tokens).parse(Parser::term).map_err(|errors| parsing(source, errors))
 }
 
-/// Text to a filter.
-pub(super) fn filter(source: &str) -> Result<jaq_core::Filter<Data>, ExprFault> {
+/// Text to a filter; `calls` are the functions that it calls.
+pub(super) fn filter(source: &str, calls: Calls<'_>) -> Result<jaq_core::Filter<Data>, ExprFault> {
     let arena = Arena::default();
-    let modules = Loader::new(definitions())
+    let reach = Reach::from(calls);
+    let modules = Loader::new(reach.definitions())
         .load(&arena, File { code: source, path: () })
         .map_err(|_| ExprFault { message: "not an expression of jq".into(), at: None, help: None })?;
-    Compiler::default().with_funs(functions()).with_global_vars(VARIABLES).compile(modules).map_err(
+    Compiler::default().with_funs(reach.functions()).with_global_vars(VARIABLES).compile(modules).map_err(
         |errors| {
             let mut undefined = errors.into_iter().flat_map(|(_, errors)| errors);
             let (name, kind) = undefined.next().expect("a compilation that failed names an error");
@@ -166,10 +168,7 @@ fn unknown(source: &str, name: &str, kind: &Undefined) -> ExprFault {
 }
 
 fn unknown_function(name: &str, arity: usize) -> (String, Option<String>) {
-    let known: Vec<(&str, usize)> = definitions()
-        .map(|definition| (definition.name, definition.args.len()))
-        .chain(functions().map(|(name, args, _)| (name, args.len())))
-        .collect();
+    let known: Vec<(&str, usize)> = signatures().collect();
     let arities: Vec<String> =
         known.iter().filter(|(known, _)| *known == name).map(|(_, arity)| arity.to_string()).collect();
     if arities.is_empty() {

@@ -5,6 +5,8 @@
 //! of the process). They are not hidden but absent: the list of functions is filtered before anything is
 //! compiled.
 
+use std::sync::LazyLock;
+
 use jaq_core::data::JustLut;
 use jaq_core::load::parse::Def;
 use jaq_core::native::{Fun, bome, run, v};
@@ -12,6 +14,7 @@ use jaq_core::{Error, box_iter::box_once};
 use jaq_json::Val;
 
 use super::Json;
+use super::uses::{Calls, calls};
 
 /// The kind of data that our filters run on.
 pub(super) type Data = JustLut<Val>;
@@ -59,14 +62,52 @@ pub(super) fn refusal(name: &str) -> Option<&'static str> {
     REFUSED.iter().find(|(refused, _)| *refused == name).map(|(_, reason)| *reason)
 }
 
-/// The definitions written in jq.
-pub(super) fn definitions() -> impl Iterator<Item = Def<&'static str>> {
+/// The definitions written in jq, read once, each with what it calls.
+static DEFINITIONS: LazyLock<Vec<(Def<&'static str>, Calls<'static>)>> = LazyLock::new(|| {
     let all = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-    all.filter(|definition| refusal(definition.name).is_none())
+    let all = all.filter(|definition| refusal(definition.name).is_none());
+    all.map(|definition| (definition.clone(), calls(&definition))).collect()
+});
+
+/// Names of the functions that an expression may reach: most expressions are a path and reach none, and to compile
+/// all of jq's library with each of them took a hundred times as long as the expression itself.
+pub(super) struct Reach<'s>(Calls<'s>);
+
+impl<'s> Reach<'s> {
+    /// What is reached from `calls`, over as many definitions as it takes.
+    pub(super) fn from(calls: Calls<'s>) -> Self {
+        let mut open: Vec<&str> = calls.iter().copied().collect();
+        let mut reached = calls;
+        while let Some(name) = open.pop() {
+            for (definition, calls) in DEFINITIONS.iter() {
+                if definition.name == name {
+                    open.extend(calls.iter().copied().filter(|called| reached.insert(called)));
+                }
+            }
+        }
+        Self(reached)
+    }
+
+    /// The definitions in reach, in the order of the library.
+    pub(super) fn definitions(&self) -> impl Iterator<Item = Def<&'static str>> {
+        let all = DEFINITIONS.iter().map(|(definition, _)| definition);
+        all.filter(|definition| self.0.contains(definition.name)).cloned()
+    }
+
+    /// The functions in reach that are written in Rust.
+    pub(super) fn functions(&self) -> impl Iterator<Item = Fun<Data>> {
+        functions().filter(|(name, ..)| self.0.contains(name))
+    }
+}
+
+/// Name and number of arguments of every function.
+pub(super) fn signatures() -> impl Iterator<Item = (&'static str, usize)> {
+    let defined = DEFINITIONS.iter().map(|(definition, _)| (definition.name, definition.args.len()));
+    defined.chain(functions().map(|(name, args, _)| (name, args.len())))
 }
 
 /// The functions written in Rust.
-pub(super) fn functions() -> impl Iterator<Item = Fun<Data>> {
+fn functions() -> impl Iterator<Item = Fun<Data>> {
     let all = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
     let all = all.filter(|(name, ..)| refusal(name).is_none() && *name != "fromjson");
     all.chain([from_json()])

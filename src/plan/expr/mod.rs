@@ -72,9 +72,9 @@ impl Expr {
     fn compile_here(source: &str) -> Result<Self, ExprFault> {
         let tokens = compile::tokens(source)?;
         let term = compile::term(source, &tokens)?;
-        let uses = uses::walk(source, &term)?;
+        let (uses, calls) = uses::walk(source, &term)?;
         let path = PlainPath::recognise(&term);
-        let filter = compile::filter(source)?;
+        let filter = compile::filter(source, calls)?;
         Ok(Self(Arc::new(Compiled { source: source.to_owned(), filter, uses, path })))
     }
 

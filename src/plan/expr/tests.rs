@@ -251,3 +251,22 @@ fn expressions_are_shared_between_threads() {
     fn shared<T: Send + Sync>() {}
     shared::<Expr>();
 }
+
+/// An expression is compiled with what it reaches of the library, so whatever is reached must be enough.
+#[test]
+fn every_function_of_the_library_compiles_by_itself() {
+    let mut count = 0;
+    for (name, arity) in library::signatures() {
+        let call =
+            if arity == 0 { name.to_owned() } else { format!("{name}({})", [".a"; 9][..arity].join("; ")) };
+        // Formats stand before a string, and names with `$` are no calls.
+        let source = if name.starts_with('@') { format!("{name} \"\\(.)\"") } else { call };
+        if name.starts_with('$') {
+            continue;
+        }
+        count += 1;
+        let compiled = Expr::compile(&source);
+        assert!(compiled.is_ok(), "{source}: {compiled:?}");
+    }
+    assert!(count > 150, "{count} functions");
+}

@@ -78,23 +78,42 @@ pub struct Uses {
     pub meta: bool,
 }
 
+/// Names of the functions that are called, whatever the number of arguments.
+pub(super) type Calls<'s> = BTreeSet<&'s str>;
+
 /// Walks the tree once; faults are for what jq would accept and we do not.
-pub(super) fn walk(source: &str, term: &Term<&str>) -> Result<Uses, ExprFault> {
-    let mut walk = Walk { source, uses: Uses::default(), open: Vec::new(), fault: None };
+pub(super) fn walk<'s>(source: &'s str, term: &Term<&'s str>) -> Result<(Uses, Calls<'s>), ExprFault> {
+    let mut walk = Walk::new(source);
     walk.term(term);
-    walk.fault.map_or(Ok(walk.uses), Err)
+    walk.fault.map_or(Ok((walk.uses, walk.calls)), Err)
+}
+
+/// What a definition of jq's library calls.
+pub(super) fn calls(definition: &Def<&'static str>) -> Calls<'static> {
+    let mut walk = Walk::new("");
+    walk.body(definition);
+    walk.calls
 }
 
 struct Walk<'s> {
     source: &'s str,
     uses: Uses,
+    calls: Calls<'s>,
     /// Definitions around this place: name and number of parameters.
     open: Vec<(&'s str, usize)>,
     fault: Option<ExprFault>,
 }
 
 impl<'s> Walk<'s> {
+    fn new(source: &'s str) -> Self {
+        Self { source, uses: Uses::default(), calls: Calls::default(), open: Vec::new(), fault: None }
+    }
+
     fn fail(&mut self, part: &'s str, message: String, help: Option<String>) {
+        // The library's own text is elsewhere, and what it does is right.
+        if self.source.is_empty() {
+            return;
+        }
         let at: Range<usize> = span(self.source, part);
         self.fault.get_or_insert(ExprFault { message, at: Some(at), help });
     }
@@ -111,7 +130,8 @@ impl<'s> Walk<'s> {
     fn term(&mut self, term: &Term<&'s str>) {
         match term {
             Term::Id | Term::Recurse | Term::Num(_) | Term::Break(_) | Term::Arr(None) => {}
-            Term::Str(_, parts) => {
+            Term::Str(format, parts) => {
+                self.calls.extend(format);
                 for part in parts {
                     if let StrPart::Term(term) = part {
                         self.term(term);
@@ -162,6 +182,7 @@ impl<'s> Walk<'s> {
                         Some("`recurse`, `while`, `until`, `limit` and `reduce` repeat without a recursion of one's own".into()),
                     );
                 }
+                self.calls.insert(name);
                 self.terms(args);
             }
             Term::Var(name) => self.variable(name, None),
@@ -171,8 +192,12 @@ impl<'s> Walk<'s> {
 
     fn definition(&mut self, definition: &Def<&'s str>) {
         self.open.push((definition.name, definition.args.len()));
-        self.term(&definition.body);
+        self.body(definition);
         self.open.pop();
+    }
+
+    fn body(&mut self, definition: &Def<&'s str>) {
+        self.term(&definition.body);
     }
 
     fn pattern(&mut self, pattern: &Pattern<&'s str>) {
