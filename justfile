@@ -32,3 +32,9 @@ measure:
 # Licences, advisories, bans, sources (needs cargo-deny and, for the advisories, the network).
 deny:
     cargo deny check
+
+# Random input for one of the targets in tests/fuzz/targets: pipeline, expression, projection, answer (needs cargo-fuzz
+# and a nightly compiler). A second for one input is too long.
+fuzz TARGET SECONDS="600":
+    mkdir -p tests/fuzz/corpus/{{TARGET}}
+    cargo +nightly fuzz run --fuzz-dir tests/fuzz {{TARGET}} tests/fuzz/corpus/{{TARGET}} pipelines tests/data/bad -- -max_total_time={{SECONDS}} -max_len=65536 -timeout=5 -rss_limit_mb=2048

@@ -61,7 +61,10 @@ fn files(folder: &str, extensions: &[&str]) -> Vec<File> {
             let path = entry.unwrap().path();
             let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
             if path.is_dir() {
-                open.push(path);
+                // What fuzzing leaves is nobody's source.
+                if !["target", "corpus", "artifacts"].iter().any(|built| path.ends_with(built)) {
+                    open.push(path);
+                }
             } else if extensions.contains(&extension) {
                 found.push(path);
             }
