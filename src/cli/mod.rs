@@ -21,6 +21,7 @@ mod plan;
 mod printer;
 mod problem;
 mod run;
+mod schema;
 mod signals;
 mod validate;
 
@@ -56,6 +57,7 @@ enum Command {
     Validate(validate::Arguments),
     Plan(plan::Arguments),
     Mock(mock::Arguments),
+    Schema(schema::Arguments),
 }
 
 /// Does what the arguments (the program's name first) ask for.
@@ -70,6 +72,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Validate(arguments) => validate::execute(&arguments, &printer),
         Command::Plan(arguments) => plan::execute(arguments, &printer),
         Command::Mock(arguments) => mock::execute(arguments, &printer),
+        Command::Schema(arguments) => schema::execute(&arguments, &printer),
     };
     printer.finish(exit)
 }

@@ -1,22 +1,14 @@
 //! `api` and `max_failures`: what holds for the whole run.
 
-use std::time::Duration;
-
 use super::super::credential;
 use super::super::fault::Faults;
+use super::super::language::{self, ATTEMPTS_MAX, CONNECTIONS_MAX, DURATION_MIN, MAX_ELAPSED_MAX};
 use super::super::model::{Api, MaxFailures, Retry};
 use super::super::scalar::Core;
 use super::super::tree::Entry;
 use super::fields::{Fields, Keys};
 use super::settings::{self, RateSetting};
 use super::{base_url, expect, grammar};
-
-/// Most connections: TMDB's CDN is said to allow 20 for an address, another server may allow more.
-const CONNECTIONS_MAX: u32 = 256;
-/// Most sends of one request.
-const ATTEMPTS_MAX: u32 = 20;
-/// Longest time that one request is tried for.
-const MAX_ELAPSED_MAX: Duration = Duration::from_hours(24);
 
 static API: Keys = Keys {
     later: &["keep", "resume_within"],
@@ -25,9 +17,9 @@ static API: Keys = Keys {
         ("api_key", credential::HINT),
         ("concurrency", "it belongs to a stage; `connections` holds for the whole run"),
     ],
-    ..Keys::new("`api`", &["base_url", "language", "rate", "connections", "timeout", "retry"])
+    ..Keys::of(&language::API)
 };
-static RETRY: Keys = Keys::new("`retry`", &["attempts", "max_elapsed"]);
+static RETRY: Keys = Keys::of(&language::RETRY);
 
 /// Reads `api`; every key has a default.
 pub(super) fn decode(entry: Option<&Entry>, faults: &mut Faults) -> Api {
@@ -98,7 +90,7 @@ fn retry(entry: &Entry, default: Retry, faults: &mut Faults) -> Retry {
     let attempts = fields.get("attempts").and_then(|entry| expect::count(entry, ATTEMPTS_MAX, faults));
     let max_elapsed = fields
         .get("max_elapsed")
-        .and_then(|entry| settings::duration(entry, Duration::from_millis(1), MAX_ELAPSED_MAX, faults));
+        .and_then(|entry| settings::duration(entry, DURATION_MIN, MAX_ELAPSED_MAX, faults));
     Retry {
         attempts: attempts.unwrap_or(default.attempts),
         max_elapsed: max_elapsed.unwrap_or(default.max_elapsed),

@@ -60,8 +60,14 @@ pub(super) fn expression(entry: &Entry, faults: &mut Faults) -> Option<Located<S
             None
         }
         NodeValue::Scalar(scalar) if scalar.broken => None,
-        NodeValue::Scalar(scalar) if scalar.text.trim().is_empty() => {
-            wrong(name, node, "an expression", faults);
+        NodeValue::Scalar(scalar) if scalar.core == Core::Null || scalar.text.trim().is_empty() => {
+            let empty = scalar.text.trim().is_empty();
+            let fault = wrong(name, node, "an expression", faults);
+            if empty {
+                fault.help("an expression is jq, as in `.vote_count`; or remove the key");
+            } else {
+                fault.help("quote it if it is an expression: 'null'");
+            }
             None
         }
         NodeValue::Scalar(scalar) if scalar.cut => {

@@ -3,6 +3,7 @@
 //! Invariant: every key of a mapping that is opened here is judged once, whether or not its value is read.
 
 use super::super::fault::{Faults, clip};
+use super::super::language::Object;
 use super::super::model::Span;
 use super::super::nearest::nearest;
 use super::super::tree::{Entry, Node, NodeValue};
@@ -10,22 +11,32 @@ use super::expect;
 
 /// What a mapping may hold.
 pub(super) struct Keys {
-    /// What the mapping is, e.g. "a fetch stage".
-    pub(super) what: &'static str,
-    /// Keys that are read.
-    pub(super) known: &'static [&'static str],
+    /// What it is, and the keys that are read.
+    pub(super) object: &'static Object,
     /// Keys of the language that a later version reads.
     pub(super) later: &'static [&'static str],
     /// Keys that belong elsewhere, with what to do instead.
     pub(super) elsewhere: &'static [(&'static str, &'static str)],
-    /// Keys with `x-` in front are the author's own: anchors live there.
-    pub(super) extensions: bool,
 }
 
 impl Keys {
-    /// Keys without peculiarities.
-    pub(super) const fn new(what: &'static str, known: &'static [&'static str]) -> Self {
-        Self { what, known, later: &[], elsewhere: &[], extensions: false }
+    /// The keys of `object` and no others.
+    pub(super) const fn of(object: &'static Object) -> Self {
+        Self { object, later: &[], elsewhere: &[] }
+    }
+
+    /// Whether the language has `key` here, in this version or a later one.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.is_read(key) || self.later.contains(&key)
+    }
+
+    /// Whether `key` is read here, or is the author's own: anchors live behind `x-`.
+    fn is_read(&self, key: &str) -> bool {
+        self.object.has(key) || (self.object.extensions && key.starts_with("x-"))
+    }
+
+    fn list(&self) -> String {
+        format!("its keys: {}", self.object.names().collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -48,8 +59,7 @@ impl<'a> Fields<'a> {
     ) -> Option<Self> {
         let NodeValue::Map(entries) = &node.value else {
             if !expect::is_broken(node) {
-                expect::wrong(name, node, "a mapping", faults)
-                    .help(format!("its keys: {}", keys.known.join(", ")));
+                expect::wrong(name, node, "a mapping", faults).help(keys.list());
             }
             return None;
         };
@@ -61,7 +71,7 @@ impl<'a> Fields<'a> {
 
     /// The entry of `key`.
     pub(super) fn get(&self, key: &str) -> Option<&'a Entry> {
-        debug_assert!(self.keys.known.contains(&key), "`{key}` is read, so it is known");
+        debug_assert!(self.keys.object.has(key), "`{key}` is read, so it is known");
         self.entries.iter().find(|entry| entry.key == key)
     }
 
@@ -69,7 +79,7 @@ impl<'a> Fields<'a> {
     pub(super) fn require(&self, key: &str, faults: &mut Faults) -> Option<&'a Entry> {
         let entry = self.get(key);
         if entry.is_none() {
-            faults.error("missing-key", self.at, format!("{} needs `{key}`", self.keys.what));
+            faults.error("missing-key", self.at, format!("{} needs `{key}`", self.keys.object.what));
         }
         entry
     }
@@ -82,23 +92,27 @@ impl<'a> Fields<'a> {
 
 fn judge(entry: &Entry, keys: &Keys, faults: &mut Faults) {
     let key = entry.key.as_str();
-    if faults.is_full() && !keys.known.contains(&key) {
+    if keys.is_read(key) {
+        return;
+    }
+    if faults.is_full() {
         faults.error("unknown-key", entry.key_span, "unknown key");
-    } else if keys.known.contains(&key) || (keys.extensions && key.starts_with("x-")) {
-        // Known, or the author's own.
     } else if keys.later.contains(&key) {
         not_available_yet(&format!("`{key}`"), entry.key_span, faults);
     } else {
-        let fault =
-            faults.error("unknown-key", entry.key_span, format!("{} has no key `{}`", keys.what, clip(key)));
+        let fault = faults.error(
+            "unknown-key",
+            entry.key_span,
+            format!("{} has no key `{}`", keys.object.what, clip(key)),
+        );
         if let Some((_, instead)) = keys.elsewhere.iter().find(|(name, _)| *name == key) {
             fault.help(*instead);
-        } else if let Some(name) = nearest(key, keys.known.iter().copied()) {
+        } else if let Some(name) = nearest(key, keys.object.names()) {
             fault.did_you_mean(Some(name));
         } else if let Some((name, instead)) = near_elsewhere(key, keys) {
             fault.help(format!("did you mean `{name}`? {instead}"));
         } else {
-            fault.help(format!("its keys: {}", keys.known.join(", ")));
+            fault.help(keys.list());
         }
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::super::language::NAME_BYTES_MAX;
+
 /// Why a text is not a duration.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(super) enum DurationError {
@@ -33,7 +35,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, DurationError> {
 }
 
 /// `text` as a duration of this language reads, for hints and bounds.
-pub(super) fn duration_text(duration: Duration) -> String {
+pub(in super::super) fn duration_text(duration: Duration) -> String {
     let ms = duration.as_millis();
     match ms {
         _ if ms >= 3_600_000 && ms.is_multiple_of(3_600_000) => format!("{}h", ms / 3_600_000),
@@ -74,9 +76,6 @@ pub(super) fn percent(text: &str) -> Option<f64> {
     let number = number.parse().ok().filter(|_| plain)?;
     (0.0..=100.0).contains(&number).then_some(number)
 }
-
-/// Longest name of a pipeline or stage: both become names of files.
-pub(super) const NAME_BYTES_MAX: usize = 64;
 
 /// `[a-z0-9_-]+`: the name of a pipeline.
 pub(super) fn is_pipeline_name(text: &str) -> bool {

@@ -23,6 +23,7 @@ use std::path::Path;
 
 use super::credential;
 use super::fault::{Faults, clip};
+use super::language::{self, NAME_BYTES_MAX, STAGES_MAX};
 use super::model::{Kind, Span, Spec, Stage};
 use super::scalar::Core;
 use super::sketch::Sketch;
@@ -31,10 +32,8 @@ use super::tree::{Entry, Node, NodeValue};
 use super::yaml;
 pub use base_url::{BaseUrlError, parse_base_url};
 use fields::{Fields, Keys};
+pub(super) use grammar::duration_text;
 use stage::Names;
-
-/// Most stages of a pipeline: more than a person can follow, and names are searched in a row.
-const STAGES_MAX: usize = 200;
 
 static PIPELINE: Keys = Keys {
     later: &["memory"],
@@ -45,8 +44,7 @@ static PIPELINE: Keys = Keys {
         ("base_url", "it belongs into `api`"),
         ("concurrency", "it belongs to a stage"),
     ],
-    extensions: true,
-    ..Keys::new("a pipeline", &["version", "name", "description", "params", "api", "max_failures", "stages"])
+    ..Keys::of(&language::PIPELINE)
 };
 
 /// What came out of a pipeline file without errors.
@@ -178,7 +176,7 @@ fn name(entry: &Entry, faults: &mut Faults) -> Option<String> {
     let fault =
         faults.error("bad-name", text.span, format!("`{}` cannot name a pipeline", clip(&text.value)));
     match grammar::as_name(&text.value) {
-        Some(name) if text.value.len() <= grammar::NAME_BYTES_MAX => fault.help(format!("as in `{name}`")),
+        Some(name) if text.value.len() <= NAME_BYTES_MAX => fault.help(format!("as in `{name}`")),
         _ => fault.help("small letters, digits, `_` and `-`, at most 64: it names a folder and a lock"),
     };
     None

@@ -5,15 +5,11 @@ use std::num::NonZeroU32;
 
 use super::super::credential;
 use super::super::fault::{Faults, clip};
+use super::super::language::{APPEND_MAX, PAGES_MAX};
 use super::super::model::{Located, PathTemplate, Query};
 use super::super::path_template::TemplateError;
 use super::super::tree::{Entry, NodeValue};
 use super::expect;
-
-/// Most pages of a list: TMDB's own limit.
-pub(super) const PAGES_MAX: u32 = 500;
-/// Most names in `append_to_response`: TMDB's own limit.
-const APPEND_MAX: usize = 20;
 
 /// Reads `path`.
 pub(super) fn path(entry: &Entry, faults: &mut Faults) -> Option<Located<PathTemplate>> {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::super::fault::Faults;
+use super::super::language::{self, PAGES_MAX, SEED_NEEDS_PATH};
 use super::super::model::{Kind, Seed, SeedSource};
 use super::super::scalar::Core;
 use super::super::tree::{Entry, Node, NodeValue};
@@ -14,8 +15,6 @@ use super::{expect, grammar, json, settings};
 const SOURCES: [&str; 7] = ["ids", "items", "range", "path", "file", "export", "changes"];
 /// The sources that a seed of this version can name, for messages.
 const SOURCES_NOW: &str = "`ids`, `items`, `range` or `path`";
-/// Keys that only a seed with a `path` takes.
-const PATH_KEYS: [&str; 6] = ["query", "pages", "concurrency", "rate", "buffer", "timeout"];
 
 pub(super) static KEYS: Keys = Keys {
     later: &["file", "export", "changes", "refresh", "estimate"],
@@ -25,23 +24,7 @@ pub(super) static KEYS: Keys = Keys {
         ("when", "a seed has no document; `where` looks at each item"),
         ("take", "`--limit` takes the first items of each seed"),
     ],
-    ..Keys::new(
-        "a seed",
-        &[
-            "kind",
-            "ids",
-            "items",
-            "range",
-            "path",
-            "query",
-            "pages",
-            "where",
-            "concurrency",
-            "rate",
-            "buffer",
-            "timeout",
-        ],
-    )
+    ..Keys::of(&language::SEED)
 };
 
 /// Reads the keys of a seed. `entries` are all of them, to see sources of later versions.
@@ -64,7 +47,7 @@ pub(super) fn decode(fields: Fields<'_>, entries: &[Entry], faults: &mut Faults)
         faults.error("missing-key", fields.at(), format!("a seed needs {SOURCES_NOW}"));
     }
     if !has_path {
-        for key in PATH_KEYS {
+        for key in SEED_NEEDS_PATH {
             if let Some(entry) = fields.get(key) {
                 faults
                     .error("needs-path", entry.key_span, format!("`{key}` needs a `path`"))
@@ -78,7 +61,7 @@ pub(super) fn decode(fields: Fields<'_>, entries: &[Entry], faults: &mut Faults)
         "range" => range(sources[0], faults),
         "path" => Some(SeedSource::Path {
             query: request::query(fields.get("query"), Asks::SeedPages, faults),
-            pages: request::pages(fields.get("pages"), request::PAGES_MAX, faults),
+            pages: request::pages(fields.get("pages"), PAGES_MAX, faults),
             items: fields.get("items").and_then(|entry| expect::expression(entry, faults)),
             path: request::seed_path(sources[0], faults)?,
         }),

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::super::fault::Faults;
+use super::super::language::{self, BUFFER_MAX, BURST_MAX, CONCURRENCY_MAX, DURATION_MIN, TIMEOUT_MAX};
 use super::super::model::{Rate, Requests};
 use super::super::rate::RateError;
 use super::super::scalar::{Core, Scalar};
@@ -13,16 +14,7 @@ use super::expect;
 use super::fields::{Fields, Keys, not_available_yet};
 use super::grammar::{self, duration_text};
 
-/// Most requests that a stage has in hand at once.
-const CONCURRENCY_MAX: u32 = 1024;
-/// Longest channel into a stage.
-const BUFFER_MAX: u32 = 65_536;
-/// Longest wait for one attempt.
-const TIMEOUT_MAX: Duration = Duration::from_hours(1);
-/// Largest burst of a rate.
-const BURST_MAX: u32 = 10_000;
-
-static RATE: Keys = Keys { later: &["share"], ..Keys::new("a rate", &["limit", "burst"]) };
+static RATE: Keys = Keys { later: &["share"], ..Keys::of(&language::RATE) };
 
 /// What `rate` says.
 pub(super) enum RateSetting {
@@ -52,7 +44,7 @@ pub(super) fn buffer(fields: Fields<'_>, faults: &mut Faults) -> Option<NonZeroU
 
 /// Reads `timeout`.
 pub(super) fn timeout(entry: &Entry, faults: &mut Faults) -> Option<Duration> {
-    duration(entry, Duration::from_millis(1), TIMEOUT_MAX, faults)
+    duration(entry, DURATION_MIN, TIMEOUT_MAX, faults)
 }
 
 /// Reads a duration from `least` to `most`.

@@ -4,13 +4,13 @@
 use serde_json::{Map, Value};
 
 use super::super::fault::Faults;
+use super::super::language::{COLUMNS_MAX, STAGES_MAX};
 use super::super::model::{Located, StageId};
 use super::super::nearest::nearest;
 use super::super::sketch::{KindName, Outline, Reads, Sketch};
 use super::super::tree::{Entry, Node, NodeValue};
 use super::stage::{self, Names};
-use super::table::COLUMNS_MAX;
-use super::{PIPELINE, STAGES_MAX, expect, params};
+use super::{PIPELINE, expect, params};
 
 /// Faults after which the tree lacks something that the file has.
 const GAPS: [&str; 2] = ["key-not-text", "merge-key"];
@@ -42,9 +42,7 @@ pub(super) fn decode(root: &Node, faults: &Faults) -> Option<Sketch> {
 fn params(entries: &[Entry]) -> Option<Map<String, Value>> {
     let mut told = Faults::default();
     let entry = find(entries, "params");
-    let known =
-        |key: &str| PIPELINE.known.contains(&key) || PIPELINE.later.contains(&key) || key.starts_with("x-");
-    if entry.is_none() && !entries.iter().all(|entry| known(&entry.key)) {
+    if entry.is_none() && !entries.iter().all(|entry| PIPELINE.has(&entry.key)) {
         return None;
     }
     let params = params::decode(entry, &mut told);

@@ -1,19 +1,13 @@
 //! One stage: its kind, its keys, what it reads.
 
 use super::super::fault::{Faults, clip};
+use super::super::language::{self, DEPTH_MAX, EXPAND_NEEDS_PATH, ITEMS_MAX, NAME_BYTES_MAX, TAKE_MAX};
 use super::super::model::{Expand, Fetch, Filter, Kind, Located, Port, PortRef, Stage, StageId};
 use super::super::nearest::nearest;
 use super::super::tree::{Entry, Node, NodeValue};
 use super::fields::{Fields, Keys};
 use super::request::{self, Asks};
 use super::{expect, grammar, seed, settings, table};
-
-/// Deepest crawl. Six steps connect most of film; the bound keeps a slip from being one.
-const DEPTH_MAX: u64 = 1_000;
-/// Most items that one feedback edge admits.
-const ITEMS_MAX: u64 = 1_000_000_000;
-/// Most items that are taken of one document.
-const TAKE_MAX: u64 = 1_000_000;
 
 const KINDS: [&str; 5] = ["seed", "fetch", "expand", "filter", "project"];
 const PORTS: [(&str, Port); 3] =
@@ -28,10 +22,7 @@ static FETCH: Keys = Keys {
         ("columns", "it belongs to a project stage that reads this one"),
         ("output", "it belongs to a project stage that reads this one"),
     ],
-    ..Keys::new(
-        "a fetch stage",
-        &["kind", "from", "path", "query", "append", "concurrency", "rate", "buffer", "timeout"],
-    )
+    ..Keys::of(&language::FETCH)
 };
 static EXPAND: Keys = Keys {
     later: &["fuse"],
@@ -40,32 +31,9 @@ static EXPAND: Keys = Keys {
         ("columns", "it belongs to a project stage that reads this one"),
         ("rows", "an expand has `items`"),
     ],
-    ..Keys::new(
-        "an expand stage",
-        &[
-            "kind",
-            "from",
-            "path",
-            "query",
-            "pages",
-            "when",
-            "items",
-            "where",
-            "take",
-            "into",
-            "max_depth",
-            "max_items",
-            "concurrency",
-            "rate",
-            "buffer",
-            "timeout",
-        ],
-    )
+    ..Keys::of(&language::EXPAND)
 };
-static FILTER: Keys = Keys {
-    elsewhere: &[("when", "a filter has `where`")],
-    ..Keys::new("a filter stage", &["kind", "from", "where", "buffer"])
-};
+static FILTER: Keys = Keys { elsewhere: &[("when", "a filter has `where`")], ..Keys::of(&language::FILTER) };
 
 /// The names of all stages, to know what `from` and `into` can mean.
 pub(super) struct Names<'a>(pub(super) Vec<&'a str>);
@@ -77,7 +45,7 @@ pub(super) fn decode(entry: &Entry, names: &Names<'_>, faults: &mut Faults) -> O
         let fault =
             faults.error("bad-name", entry.key_span, format!("`{}` cannot name a stage", clip(&entry.key)));
         match grammar::as_name(&entry.key) {
-            Some(name) if entry.key.len() <= grammar::NAME_BYTES_MAX => fault.help(format!("as in `{name}`")),
+            Some(name) if entry.key.len() <= NAME_BYTES_MAX => fault.help(format!("as in `{name}`")),
             _ => fault.help("small letters, digits and `_`, a letter in front, at most 64"),
         };
     }
@@ -134,7 +102,7 @@ fn fetch(fields: Fields<'_>, faults: &mut Faults) -> Option<Kind> {
 fn expand(fields: Fields<'_>, names: &Names<'_>, faults: &mut Faults) -> Kind {
     let has_path = fields.get("path").is_some();
     if !has_path {
-        for key in ["query", "pages", "rate", "timeout"] {
+        for key in EXPAND_NEEDS_PATH {
             if let Some(entry) = fields.get(key) {
                 faults
                     .error("needs-path", entry.key_span, format!("`{key}` needs a `path`"))

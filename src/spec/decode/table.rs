@@ -5,15 +5,11 @@ use std::path::PathBuf;
 
 use super::super::column_type::{ColumnType, TypeError};
 use super::super::fault::{Faults, clip};
+use super::super::language::{self, COLUMN_NAME_BYTES_MAX, COLUMNS_MAX};
 use super::super::model::{Column, Compression, Kind, Located, OnMismatch, Order, Output, Project, Span};
 use super::super::tree::{Entry, Node, NodeValue};
 use super::fields::{Fields, Keys, not_available_yet};
 use super::{expect, grammar, settings};
-
-/// Most columns of a table: each has buffers of its own, and readers slow down with their number.
-pub(super) const COLUMNS_MAX: usize = 1_000;
-/// Longest name of a column.
-const COLUMN_NAME_BYTES_MAX: usize = 128;
 
 pub(super) static KEYS: Keys = Keys {
     later: &["partition_by", "sort_by", "key", "mode", "format", "target_file_size"],
@@ -23,15 +19,15 @@ pub(super) static KEYS: Keys = Keys {
         ("path", "it belongs into `output`"),
         ("compression", "it belongs into `output`"),
     ],
-    ..Keys::new("a project stage", &["kind", "from", "order", "rows", "columns", "output", "buffer"])
+    ..Keys::of(&language::PROJECT)
 };
 static COLUMN: Keys = Keys {
     elsewhere: &[("nullable", "a column is nullable unless `required: true`")],
-    ..Keys::new("a column", &["type", "value", "required", "on_mismatch"])
+    ..Keys::of(&language::COLUMN)
 };
 static OUTPUT: Keys = Keys {
     later: &["format", "mode", "partition_by", "sort_by", "key", "target_file_size", "keep"],
-    ..Keys::new("`output`", &["path", "compression"])
+    ..Keys::of(&language::OUTPUT)
 };
 
 /// Reads the keys of a project stage.

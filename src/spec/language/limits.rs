@@ -1,0 +1,42 @@
+//! The bounds of the language, each once: the decoder enforces them, the schema and the messages tell them.
+
+use std::time::Duration;
+
+/// Most stages of a pipeline: more than a person can follow, and names are searched in a row.
+pub(in super::super) const STAGES_MAX: usize = 200;
+/// Longest name of a pipeline or stage: both become names of files.
+pub(in super::super) const NAME_BYTES_MAX: usize = 64;
+
+/// Most connections: TMDB's CDN is said to allow 20 for an address, another server may allow more.
+pub(in super::super) const CONNECTIONS_MAX: u32 = 256;
+/// Most sends of one request.
+pub(in super::super) const ATTEMPTS_MAX: u32 = 20;
+/// Longest time that one request is tried for.
+pub(in super::super) const MAX_ELAPSED_MAX: Duration = Duration::from_hours(24);
+/// Longest wait for one attempt.
+pub(in super::super) const TIMEOUT_MAX: Duration = Duration::from_hours(1);
+/// Shortest duration where nothing at all makes no sense.
+pub(in super::super) const DURATION_MIN: Duration = Duration::from_millis(1);
+/// Largest burst of a rate.
+pub(in super::super) const BURST_MAX: u32 = 10_000;
+
+/// Most requests that a stage has in hand at once.
+pub(in super::super) const CONCURRENCY_MAX: u32 = 1024;
+/// Longest channel into a stage.
+pub(in super::super) const BUFFER_MAX: u32 = 65_536;
+/// Most pages of a list: TMDB's own limit.
+pub(in super::super) const PAGES_MAX: u32 = 500;
+/// Most names in `append_to_response`: TMDB's own limit.
+pub(in super::super) const APPEND_MAX: usize = 20;
+
+/// Deepest crawl. Six steps connect most of film; the bound keeps a slip from being one.
+pub(in super::super) const DEPTH_MAX: u64 = 1_000;
+/// Most items that one feedback edge admits.
+pub(in super::super) const ITEMS_MAX: u64 = 1_000_000_000;
+/// Most items that are taken of one document.
+pub(in super::super) const TAKE_MAX: u64 = 1_000_000;
+
+/// Most columns of a table: each has buffers of its own, and readers slow down with their number.
+pub(in super::super) const COLUMNS_MAX: usize = 1_000;
+/// Longest name of a column.
+pub(in super::super) const COLUMN_NAME_BYTES_MAX: usize = 128;

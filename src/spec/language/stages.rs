@@ -1,0 +1,256 @@
+//! The keys of the stages that move items and documents: seed, fetch, expand, filter.
+
+use super::limits::{APPEND_MAX, BUFFER_MAX, CONCURRENCY_MAX, DEPTH_MAX, ITEMS_MAX, PAGES_MAX, TAKE_MAX};
+use super::pipeline::{CAP, TIMEOUT};
+use super::{Key, List, Names, Object, Rule, Takes, pattern};
+
+/// The sources that a seed can name.
+const SEED_SOURCES: [&str; 4] = ["ids", "items", "range", "path"];
+/// Keys that only a seed with a `path` takes.
+pub(in super::super) const SEED_NEEDS_PATH: [&str; 6] =
+    ["query", "pages", "concurrency", "rate", "buffer", "timeout"];
+/// Keys that only an expand with a `path` takes.
+pub(in super::super) const EXPAND_NEEDS_PATH: [&str; 4] = ["query", "pages", "rate", "timeout"];
+
+pub(in super::super) static SEED: Object = Object {
+    rules: &[Rule::OneSource(&SEED_SOURCES), Rule::Needs(&SEED_NEEDS_PATH, "path")],
+    ..Object::new(
+        "seed",
+        "a seed",
+        "Starts the flow: hands on items from exactly one source, `ids`, `items`, `range` or `path`.",
+        &[
+            Key::new("kind", Takes::Exactly("seed"), "Hands on items from nothing.").required(),
+            Key::new(
+                "ids",
+                Takes::List(&List {
+                    of: Takes::Id,
+                    least: 0,
+                    most: None,
+                    distinct: false,
+                }),
+                "The ids to start from: whole numbers or text. Each becomes the item `{id: …}`.",
+            )
+            .examples(&["[1726, 10138, 24428]"]),
+            Key::new(
+                "items",
+                Takes::Either(&[
+                    Takes::List(&List {
+                        of: Takes::Either(&[Takes::Id, Takes::Names(&ITEM)]),
+                        least: 0,
+                        most: None,
+                        distinct: false,
+                    }),
+                    Takes::Expression,
+                ]),
+                "The items to start from, as mappings: `{id}` in a path names a field of them. With a `path`, the \
+                 expression (jq) that finds the items in each answer instead; `.results[]` without it.",
+            )
+            .examples(&[r#"[{"id": 1399, "season": 1}]"#]),
+            Key::new("range", Takes::Text(&pattern::RANGE), "Ids in a row, each as the item `{id: …}`.")
+                .examples(&["1..1000"]),
+            Key::new(
+                "path",
+                Takes::Text(&pattern::SEED_PATH),
+                "A list of the API whose entries are the items: discover, search, popular, the page of a keyword.",
+            )
+            .examples(&["/discover/movie"]),
+            QUERY.takes(Takes::Names(&PAGED_QUERY_NAMES)),
+            Key::new(
+                "pages",
+                PAGES,
+                "Pages of the list to read at most, 20 entries each. `all` is as many as TMDB gives.",
+            )
+            .default("500"),
+            WHERE.about("Condition (jq) on each item: only those for which it holds are handed on."),
+            CONCURRENCY.default("4"),
+            CAP,
+            BUFFER,
+            TIMEOUT,
+        ],
+    )
+};
+
+pub(in super::super) static FETCH: Object = Object::new(
+    "fetch",
+    "a fetch stage",
+    "Asks the API for one document for each item. A 404 goes to the port `.missing`, what fails for good to `.failed`.",
+    &[
+        Key::new("kind", Takes::Exactly("fetch"), "Items in, documents out.").required(),
+        FROM.about(
+            "What it reads: a seed, or the port `.found` of an expand, or a list of them. Without it the nearest seed above, \
+             or the expand above whose `into` names this stage.",
+        ),
+        PATH.about("What is asked for each item; `{id}` is the item's field `id`.").required(),
+        QUERY,
+        Key::new(
+            "append",
+            Takes::List(&List {
+                of: Takes::Text(&pattern::APPEND_NAME),
+                least: 0,
+                most: Some(APPEND_MAX),
+                distinct: true,
+            }),
+            "Sub-requests that the same request brings along (`append_to_response`), each under its name in the document.",
+        )
+        .default("[]")
+        .examples(&[r#"["credits", "keywords"]"#]),
+        CONCURRENCY.default("16"),
+        CAP,
+        BUFFER,
+        TIMEOUT,
+    ],
+);
+
+pub(in super::super) static EXPAND: Object = Object {
+    rules: &[
+        Rule::Needs(&EXPAND_NEEDS_PATH, "path"),
+        Rule::Needs(&["max_depth", "max_items"], "into"),
+        Rule::AnyOf(&["path", "items"]),
+    ],
+    ..Object::new(
+        "expand",
+        "an expand stage",
+        "Hands every document on unchanged, and finds more items: in an answer of its own (`path`) or in the document \
+         (`items`). They leave by the port `.found`, and go to the fetch that `into` names.",
+        &[
+            Key::new("kind", Takes::Exactly("expand"), "Documents in, the same documents and found items out.").required(),
+            FROM.about(READS_DOCUMENTS),
+            PATH.about(
+                "What is asked for each document; `{id}` is the field `id` of the item that the document answers. Without \
+                 it nothing is asked, and `items` looks through the document itself.",
+            ),
+            QUERY.takes(Takes::Names(&PAGED_QUERY_NAMES)),
+            Key::new("pages", PAGES, "Pages of the answer to read at most, 20 entries each. `all` is as many as TMDB gives.")
+                .default("1"),
+            Key::new(
+                "when",
+                Takes::Expression,
+                "Condition (jq) on the document: is it expanded at all? Without it every one is.",
+            )
+            .examples(&[".vote_count > 200"]),
+            Key::new(
+                "items",
+                Takes::Expression,
+                "Where the items are (jq): every output is one. Required without a `path`, else `.results[]` without it.",
+            )
+            .examples(&[".credits.cast[]"]),
+            WHERE.about("Condition (jq) on each item: only those for which it holds are found."),
+            Key::new("take", Takes::Whole(1, TAKE_MAX), "Items of one document to take at most, after `where`; all without it.")
+                .examples(&["3"]),
+            Key::new(
+                "into",
+                Takes::Text(&pattern::STAGE_NAME),
+                "The fetch stage that asks for what is found. It may stand above: then the loop needs `max_depth` and \
+                 `max_items`. Without it the items are only reported, by the port `.found`.",
+            )
+            .examples(&["movies"]),
+            Key::new(
+                "max_depth",
+                Takes::Whole(0, DEPTH_MAX),
+                "How many steps from the seeds documents are still found: seeds have depth 0, and every expand on the way \
+                 adds 1. Required where `into` closes a loop.",
+            )
+            .examples(&["2"]),
+            Key::new(
+                "max_items",
+                Takes::Whole(1, ITEMS_MAX),
+                "How many different items this stage may send `into` its fetch. Required where `into` closes a loop.",
+            )
+            .examples(&["2000"]),
+            CONCURRENCY.about(
+                "Documents in the hands of this stage at once. Without it 4, or 2 where there is no `path`.",
+            ).examples(&["8"]),
+            CAP,
+            BUFFER,
+            TIMEOUT,
+        ],
+    )
+};
+
+pub(in super::super) static FILTER: Object = Object::new(
+    "filter",
+    "a filter stage",
+    "Hands on the documents for which `where` holds, and drops the others.",
+    &[
+        Key::new("kind", Takes::Exactly("filter"), "Documents in, fewer documents out.").required(),
+        FROM.about(READS_DOCUMENTS),
+        WHERE
+            .about("Condition (jq) on the document: only those for which it holds are handed on.")
+            .required(),
+        BUFFER,
+    ],
+);
+
+const READS_DOCUMENTS: &str = "What it reads: a fetch, expand or filter above, or a list of them, one after the other. Without it the nearest.";
+
+const PAGES: Takes = Takes::Either(&[
+    Takes::Whole(1, PAGES_MAX as u64),
+    Takes::Choice(&[("all", "As many as there are, at most 500.")]),
+]);
+
+static ITEM: Names =
+    Names { name: None, never: &[], value: Takes::Anything, otherwise: None, least: 0, most: None };
+
+pub(super) const FROM: Key = Key::new("from", FROM_FORMS, "What it reads.").examples(&[
+    "movies",
+    "similar.found",
+    r#"["movies", "series"]"#,
+]);
+
+const FROM_FORMS: Takes = Takes::Either(&[Takes::Text(&pattern::PORT), Takes::List(&PORTS)]);
+
+static PORTS: List = List { of: Takes::Text(&pattern::PORT), least: 1, most: None, distinct: true };
+
+const PATH: Key = Key::new("path", Takes::Text(&pattern::PATH), "What is asked for.")
+    .examples(&["/movie/{id}", "/tv/{id}/season/{season}"]);
+
+const QUERY: Key = Key::new(
+    "query",
+    Takes::Names(&QUERY_NAMES),
+    "Parameters of the request by name, as TMDB's reference calls them; `{field}` in a value is filled from the item. \
+     Pages, sub-requests and the credential have keys and places of their own.",
+)
+.default("{}")
+.examples(&[r#"{"with_keywords": 180547, "sort_by": "popularity.desc"}"#]);
+
+static QUERY_NAMES: Names = Names {
+    name: Some(&pattern::QUERY_NAME),
+    never: &["append_to_response", "api_key", "apikey", "access_token", "session_id", "guest_session_id"],
+    value: Takes::Scalar,
+    otherwise: None,
+    least: 0,
+    most: None,
+};
+
+/// Where `pages` says how many of them.
+static PAGED_QUERY_NAMES: Names = Names {
+    never: &[
+        "page",
+        "append_to_response",
+        "api_key",
+        "apikey",
+        "access_token",
+        "session_id",
+        "guest_session_id",
+    ],
+    name: Some(&pattern::QUERY_NAME),
+    value: Takes::Scalar,
+    otherwise: None,
+    least: 0,
+    most: None,
+};
+
+const WHERE: Key = Key::new("where", Takes::Expression, "Condition (jq).").examples(&[".vote_count > 200"]);
+
+const CONCURRENCY: Key = Key::new(
+    "concurrency",
+    Takes::Whole(1, CONCURRENCY_MAX as u64),
+    "Requests of this stage that are under way at once; more than `api.connections` wait for one.",
+);
+
+pub(super) const BUFFER: Key = Key::new(
+    "buffer",
+    Takes::Whole(1, BUFFER_MAX as u64),
+    "How many items or documents may wait in front of this stage; when they do, the stage before it waits.",
+)
+.default("64");

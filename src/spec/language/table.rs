@@ -1,0 +1,120 @@
+//! The keys of a project stage: columns, and the file that they rest in.
+
+use super::limits::COLUMNS_MAX;
+use super::stages::{BUFFER, FROM};
+use super::{Key, Names, Object, Takes, pattern};
+
+pub(in super::super) static PROJECT: Object = Object::new(
+    "project",
+    "a project stage",
+    "Writes a table: one row for each document, or for each output of `rows`.",
+    &[
+        Key::new("kind", Takes::Exactly("project"), "Documents or a port in, a table out.").required(),
+        FROM.about(
+            "What it reads: a fetch, expand or filter above, a port (`.found`, `.failed`, `.missing`), or a list of them, one \
+             after the other. Without it the nearest fetch, expand or filter.",
+        ),
+        Key::new(
+            "order",
+            Takes::Choice(&[
+                ("input", "The order of the seeds and of what was found: the same rows in the same order every time."),
+                ("arrival", "As answers come."),
+            ]),
+            "The order of the rows.",
+        )
+        .default("input"),
+        Key::new(
+            "rows",
+            Takes::Expression,
+            "One row for each output of this expression (jq) on the document, which columns still reach as `$doc`. Without \
+             it one row for each document.",
+        )
+        .examples(&[".credits.cast[]"]),
+        Key::new(
+            "columns",
+            Takes::Names(&Names {
+                name: Some(&pattern::COLUMN_NAME),
+                never: &[],
+                value: Takes::Either(&[Takes::ColumnType, Takes::Object(&COLUMN)]),
+                otherwise: Some(Takes::Object(&NAMED_COLUMN)),
+                least: 1,
+                most: Some(COLUMNS_MAX),
+            }),
+            "The columns by name, in order: a type, which reads the field of the column's name, or a mapping with \
+             `type` and `value`.",
+        )
+        .examples(&[r#"{"id": "int64", "genres": {"type": "list<string>", "value": "[.genres[].name]"}}"#])
+        .required(),
+        Key::new("output", Takes::Object(&OUTPUT), "Where the table goes.")
+            .examples(&[r#"{"path": "out/films.parquet"}"#])
+            .required(),
+        BUFFER,
+    ],
+);
+
+pub(in super::super) static COLUMN: Object = Object::new(
+    "column",
+    "a column",
+    "A column: its type, and where its value comes from.",
+    &[TYPE, VALUE, REQUIRED, ON_MISMATCH],
+);
+
+/// A column whose name is no path of jq.
+static NAMED_COLUMN: Object = Object::new(
+    "named_column",
+    "a column",
+    "A column whose name is no field of jq, so that it must say where its value comes from.",
+    &[TYPE, VALUE.required(), REQUIRED, ON_MISMATCH],
+);
+
+const TYPE: Key = Key::new(
+    "type",
+    Takes::ColumnType,
+    "The type of the column; a value that does not fit is a mismatch. `json` keeps any value as text.",
+)
+.examples(&["int64", "list<string>"])
+.required();
+
+const VALUE: Key = Key::new(
+    "value",
+    Takes::Expression,
+    "What the column holds (jq), e.g. `$doc.id`, `$item.id`, `$parent.id`, `$params.NAME` or `$meta.depth`. Without it the \
+     field of the column's name.",
+)
+.examples(&[".belongs_to_collection.name", "$meta.depth"]);
+
+const REQUIRED: Key =
+    Key::new("required", Takes::Boolean, "Whether a null here drops the row, which is counted.")
+        .default("false");
+
+const ON_MISMATCH: Key = Key::new(
+    "on_mismatch",
+    Takes::Choice(&[
+        ("null", "The column is null in that row."),
+        ("drop", "The row is dropped."),
+        ("fail", "The run fails."),
+    ]),
+    "What becomes of a value that does not fit the type; each is counted.",
+)
+.default("null");
+
+pub(in super::super) static OUTPUT: Object = Object::new(
+    "output",
+    "`output`",
+    "Where a table goes.",
+    &[
+        Key::new(
+            "path",
+            Takes::Text(&pattern::OUTPUT_PATH),
+            "The file, which is replaced as a whole when the run is complete; its folders are made.",
+        )
+        .examples(&["out/films.parquet"])
+        .required(),
+        Key::new(
+            "compression",
+            Takes::Choice(&[("zstd", "Zstandard, level 1."), ("none", "None.")]),
+            "The codec of the file's pages.",
+        )
+        .default("zstd"),
+    ],
+);
