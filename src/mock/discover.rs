@@ -84,6 +84,13 @@ pub(super) struct Condition<'a> {
     genres: Option<Ids>,
     without_genres: Option<Ids>,
     keywords: Option<Ids>,
+    without_keywords: Option<Ids>,
+    companies: Option<Ids>,
+    without_companies: Option<Ids>,
+    cast: Option<Ids>,
+    crew: Option<Ids>,
+    /// In the cast or the crew.
+    people: Option<Ids>,
     vote_count: (Option<u32>, Option<u32>),
     /// In 1/10 000.
     vote_average: (Option<u32>, Option<u32>),
@@ -92,6 +99,7 @@ pub(super) struct Condition<'a> {
     dates: (Option<u32>, Option<u32>),
     year: Option<u32>,
     language: Option<&'a str>,
+    country: Option<&'a str>,
     /// In lower case.
     text: Option<String>,
     include_adult: bool,
@@ -115,6 +123,10 @@ impl Ids {
 
     fn matches(&self, has: impl Fn(u32) -> bool) -> bool {
         if self.any { self.ids.iter().any(|&id| has(id)) } else { self.ids.iter().all(|&id| has(id)) }
+    }
+
+    fn names_any(&self, of: &[u32]) -> bool {
+        self.ids.iter().any(|id| of.contains(id))
     }
 }
 
@@ -174,6 +186,12 @@ impl<'a> Condition<'a> {
             genres: ids("with_genres"),
             without_genres: ids("without_genres"),
             keywords: ids("with_keywords"),
+            without_keywords: ids("without_keywords"),
+            companies: ids("with_companies"),
+            without_companies: ids("without_companies"),
+            cast: ids("with_cast"),
+            crew: ids("with_crew"),
+            people: ids("with_people"),
             vote_count: range("vote_count"),
             vote_average: (decimal(request, "vote_average.gte"), decimal(request, "vote_average.lte")),
             runtime: range("with_runtime"),
@@ -183,6 +201,7 @@ impl<'a> Condition<'a> {
             ),
             year: number("primary_release_year").or_else(|| number("year")),
             language: request.get("with_original_language"),
+            country: request.get("with_origin_country"),
             sort: Sort::new(request.get("sort_by").unwrap_or_default()),
             ..Self::of(request)
         }
@@ -222,6 +241,11 @@ impl<'a> Condition<'a> {
         Self { keywords: Some(Ids { ids: vec![id], any: false }), ..Self::of(request) }
     }
 
+    /// `/company/{id}/movies`.
+    pub(super) fn company(request: &Request, id: u32) -> Self {
+        Self { companies: Some(Ids { ids: vec![id], any: false }), ..Self::of(request) }
+    }
+
     fn walk(&self, catalogue: &Catalogue) -> Found {
         let films = catalogue.ids().map(|id| catalogue.facts(id));
         let matching = films.filter(|film| self.matches(catalogue, film));
@@ -256,19 +280,54 @@ impl<'a> Condition<'a> {
             && within(self.dates, film.date)
             && self.year.is_none_or(|year| film.date / 10_000 == year)
             && self.language.is_none_or(|language| film.language.code == language)
+            && self.country.is_none_or(|country| film.language.country == country)
             && self.genres.as_ref().is_none_or(|genres| genres.matches(has_genre))
             && self.without_genres.as_ref().is_none_or(|genres| !genres.ids.iter().any(|&id| has_genre(id)))
-            && self.keywords.as_ref().is_none_or(|wanted| {
-                let keywords = catalogue.keywords(film.id);
-                wanted.matches(|id| {
-                    film_parts::keyword(id).is_some_and(|(number, _)| keywords.contains(&number))
-                })
-            })
+            && self.matches_keywords(catalogue, film)
+            && self.matches_companies(catalogue, film)
+            && self.matches_people(catalogue, film)
             && self.text.as_ref().is_none_or(|text| {
                 let titled = |title: &str| title.to_lowercase().contains(text);
                 titled(&catalogue.original_title(film))
                     || catalogue.translated_title(film, "en").is_some_and(|title| titled(&title))
             })
+    }
+}
+
+impl Condition<'_> {
+    fn matches_keywords(&self, catalogue: &Catalogue, film: &Film) -> bool {
+        let (with, without) = (&self.keywords, &self.without_keywords);
+        if with.is_none() && without.is_none() {
+            return true;
+        }
+        let keywords = catalogue.keywords(film.id);
+        let has = |id: u32| film_parts::keyword(id).is_some_and(|(number, _)| keywords.contains(&number));
+        with.as_ref().is_none_or(|ids| ids.matches(has))
+            && without.as_ref().is_none_or(|ids| !ids.ids.iter().any(|&id| has(id)))
+    }
+
+    fn matches_companies(&self, catalogue: &Catalogue, film: &Film) -> bool {
+        let (with, without) = (&self.companies, &self.without_companies);
+        if with.is_none() && without.is_none() {
+            return true;
+        }
+        let companies = catalogue.companies_of(film);
+        with.as_ref().is_none_or(|ids| ids.matches(|id| companies.contains(&id)))
+            && without.as_ref().is_none_or(|ids| !ids.names_any(&companies))
+    }
+
+    fn matches_people(&self, catalogue: &Catalogue, film: &Film) -> bool {
+        if self.cast.is_none() && self.crew.is_none() && self.people.is_none() {
+            return true;
+        }
+        let cast: Vec<u32> = catalogue.cast(film).iter().map(|part| part.person.id()).collect();
+        let crew: Vec<u32> = catalogue.crew(film).iter().map(|job| job.person.id()).collect();
+        let all = |wanted: &Option<Ids>, has: &dyn Fn(u32) -> bool| {
+            wanted.as_ref().is_none_or(|wanted| wanted.matches(has))
+        };
+        all(&self.cast, &|id| cast.contains(&id))
+            && all(&self.crew, &|id| crew.contains(&id))
+            && all(&self.people, &|id| cast.contains(&id) || crew.contains(&id))
     }
 }
 

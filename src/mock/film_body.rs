@@ -4,15 +4,13 @@
 //! opened.
 
 use super::catalogue::{Catalogue, Film};
+use super::company::put_companies;
 use super::dice::Dice;
 use super::film_parts;
 use super::json::Json;
 use super::marvel::MARVEL;
-use super::vocabulary::{GENRES, LANGUAGES, Language};
+use super::vocabulary::{GENRES, Language};
 use super::words;
-
-/// Ids of companies start here; they are ours.
-const FIRST_COMPANY: u32 = 1_001;
 
 /// What every body depends on besides its subject.
 #[derive(Clone, Copy, Debug)]
@@ -81,25 +79,6 @@ pub(super) fn put_genre_ids(json: &mut Json, genres: &[u8]) {
     });
 }
 
-/// Writes `count` companies (or networks).
-pub(super) fn put_companies(json: &mut Json, name: &str, catalogue: &Catalogue, dice: &mut Dice, count: u32) {
-    json.key(name).array(|json| {
-        for _ in 0..count {
-            let number = dice.skewed(500, 1);
-            let mut company = catalogue.dice("company", number);
-            json.object(|json| {
-                json.put_int("id", FIRST_COMPANY + number);
-                let has_logo = company.percent(50);
-                put_image(json, "logo_path", &mut company, has_logo);
-                json.put_str("name", &words::company(&mut company));
-                let country =
-                    if company.percent(80) { LANGUAGES[company.below(13) as usize].country } else { "" };
-                json.put_str("origin_country", country);
-            });
-        }
-    });
-}
-
 impl View<'_> {
     fn put_image_of(&self, json: &mut Json, name: &str, film: &Film, there: bool) {
         put_image(json, name, &mut self.catalogue.dice(name, film.id), there);
@@ -144,8 +123,7 @@ impl View<'_> {
         json.put_decimal("popularity", film.popularity);
         self.put_image_of(json, "poster_path", film, film.has_poster);
         // Of a real film nothing is made up that reads like a fact.
-        let companies = if real || dice.percent(35) { 0 } else { 1 + dice.below(4) };
-        put_companies(json, "production_companies", catalogue, &mut dice, companies);
+        put_companies(json, "production_companies", catalogue, &catalogue.companies_of(film));
         json.key("production_countries").array(|json| {
             if real || dice.percent(80) {
                 json.object(|json| {

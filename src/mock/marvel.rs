@@ -1,7 +1,8 @@
 //! The Marvel films: real ids, titles, dates, runtimes, money, genres, IMDb ids, directors and first-billed
 //! cast, from `marvel.tsv`; every sentence about them is our own, from `marvel_words.tsv`.
 //!
-//! Ids of people and of collections are ours too: stable, and not TMDB's.
+//! Ids of collections and of most people are ours too: stable, and not TMDB's. The people in
+//! [`KNOWN_PEOPLE`] have theirs, so that a pipeline can start from them here and there.
 
 use std::sync::LazyLock;
 
@@ -38,6 +39,8 @@ pub(super) struct Marvel {
     pub(super) films: Vec<MarvelFilm>,
     /// Names, in the order in which the table first mentions them.
     pub(super) people: Vec<&'static str>,
+    /// The ids of these people.
+    pub(super) person_ids: Vec<u32>,
     /// The same for collections.
     pub(super) collections: Vec<&'static str>,
 }
@@ -56,6 +59,23 @@ pub(super) static MARVEL: LazyLock<Marvel> =
 
 /// How many films the table has.
 pub(super) const MARVEL_FILMS: u32 = 28;
+
+/// People whose ids on TMDB are known.
+const KNOWN_PEOPLE: [(&str, u32); 11] = [
+    ("Angelina Jolie", 11_701),
+    ("Ben Mendelsohn", 77_335),
+    ("Chris Evans", 16_828),
+    ("Chris Hemsworth", 74_568),
+    ("Jon Favreau", 15_277),
+    ("Louis Leterrier", 18_865),
+    ("Natalie Portman", 524),
+    ("Robert Downey Jr.", 3_223),
+    ("Samuel L. Jackson", 2_231),
+    ("Scarlett Johansson", 1_245),
+    ("Tom Hiddleston", 91_606),
+];
+/// Ids of the others start here.
+const FIRST_PERSON: u32 = 1_001;
 
 const SHAPE: &str = "the tables in the source tree are well-formed, with the same films in the same order";
 
@@ -87,7 +107,12 @@ fn parse(facts: &'static str, words: &'static str) -> Marvel {
             overview,
         });
     }
+    marvel.person_ids = (FIRST_PERSON..).zip(&marvel.people).map(person_id).collect();
     marvel
+}
+
+fn person_id((ours, name): (u32, &&str)) -> u32 {
+    KNOWN_PEOPLE.iter().find(|(known, _)| known == name).map_or(ours, |&(_, id)| id)
 }
 
 fn columns<const N: usize>(line: &'static str) -> [&'static str; N] {
@@ -125,5 +150,16 @@ mod tests {
         assert_eq!(iron_man.roles[0], "Tony Stark / Iron Man");
         assert!(MARVEL.films.iter().all(|film| film.cast.len() == 3 && film.roles.len() == 3));
         assert!(MARVEL.films.iter().all(|film| film.genres.len() <= 4));
+    }
+
+    #[test]
+    fn every_person_has_an_id_of_their_own_below_the_invented_ones() {
+        let mut ids = MARVEL.person_ids.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), MARVEL.people.len());
+        assert!(ids.last().is_some_and(|&id| id < 100_000));
+        let known = KNOWN_PEOPLE.iter().all(|(name, _)| MARVEL.people.contains(name));
+        assert!(known, "a name of KNOWN_PEOPLE is not in the table");
     }
 }

@@ -12,7 +12,7 @@
 //! server ─ limit ─ fault ─▶ route ─▶ film_body, person_body, tv, lists, discover ─▶ json ─▶ wire
 //!                             │                │
 //!                             ▼                ▼
-//!                         recordings       catalogue, people, marvel, words, vocabulary, dice
+//!                         recordings       catalogue, people, company, marvel, words, vocabulary, dice
 //! ```
 //!
 //! Invariant: the same config gives the same answers, whatever the order, the number and the time of the
@@ -20,6 +20,7 @@
 
 mod answer;
 mod catalogue;
+mod company;
 mod config;
 mod dice;
 mod discover;

@@ -16,9 +16,7 @@ use super::catalogue::{Catalogue, Film};
 use super::dice::{Dice, mix};
 use super::marvel::{MARVEL, MARVEL_FILMS};
 
-/// Ids of the people in the Marvel table start here, …
-const FIRST_MARVEL_PERSON: u32 = 1_001;
-/// … those of invented ones here.
+/// Ids of invented people start here, above those of the people in the Marvel table.
 const FIRST_PERSON: u32 = 100_000;
 
 /// The longest cast.
@@ -49,7 +47,7 @@ pub(super) enum Person {
 impl Person {
     pub(super) fn id(self) -> u32 {
         match self {
-            Self::Marvel(at) => FIRST_MARVEL_PERSON + at,
+            Self::Marvel(at) => MARVEL.person_ids[at as usize],
             Self::Invented(number) => FIRST_PERSON + number,
         }
     }
@@ -203,8 +201,8 @@ impl Catalogue {
             let numbers = self.places().next_multiple_of(1 << BUSINESS_BITS);
             return (number < numbers).then_some(Person::Invented(number));
         }
-        let at = id.checked_sub(FIRST_MARVEL_PERSON)?;
-        ((at as usize) < MARVEL.people.len()).then_some(Person::Marvel(at))
+        let at = MARVEL.person_ids.iter().position(|&known| known == id)?;
+        u32::try_from(at).ok().map(Person::Marvel)
     }
 
     /// The parts that a person has played, in films that exist.
@@ -242,6 +240,13 @@ impl Catalogue {
             }
         }
         jobs
+    }
+}
+
+impl Catalogue {
+    /// What somebody of the Marvel table is known for there.
+    pub(super) fn marvel_department(&self, person: Person) -> &'static str {
+        if self.parts(person).is_empty() { JOBS[0].0 } else { "Acting" }
     }
 }
 

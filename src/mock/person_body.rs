@@ -30,7 +30,7 @@ impl View<'_> {
                 original_name: None,
                 gender: 0,
                 adult: false,
-                department: Some("Acting"),
+                department: Some(self.catalogue.marvel_department(person)),
                 popularity: 20_000 + dice.below(100_000),
                 has_profile: true,
                 dice,

@@ -65,6 +65,10 @@ impl Api {
             }
             ["collection", id] => id.parse().ok().and_then(|id| view.collection(id)).map(kept),
             ["list", id] => id.parse().ok().and_then(|id| view.list(id)).map(kept),
+            ["company", id] => id.parse().ok().and_then(|id| company(&view, id)),
+            ["company", id, "movies"] => {
+                id.parse().ok().and_then(|id| self.company_films(&view, request, id))
+            }
             ["keyword", id] => id.parse().ok().and_then(keyword),
             ["keyword", id, "movies"] => {
                 id.parse().ok().and_then(|id| self.keyword_films(&view, request, id))
@@ -137,11 +141,20 @@ impl Api {
 
     fn keyword_films(&self, view: &View<'_>, request: &Request, id: u32) -> Option<Answer> {
         film_parts::keyword(id)?;
-        let listed = self.listed(view, request, &Condition::keyword(request, id));
-        Some(kept(|json| {
+        Some(self.films_of(view, request, id, &Condition::keyword(request, id)))
+    }
+
+    fn company_films(&self, view: &View<'_>, request: &Request, id: u32) -> Option<Answer> {
+        Catalogue::has_company(id).then(|| self.films_of(view, request, id, &Condition::company(request, id)))
+    }
+
+    /// A page of the films of what has this id.
+    fn films_of(&self, view: &View<'_>, request: &Request, id: u32, condition: &Condition<'_>) -> Answer {
+        let listed = self.listed(view, request, condition);
+        kept(|json| {
             json.put_int("id", id);
             view.page_of(json, ItemShape::Plain, &listed);
-        }))
+        })
     }
 }
 
@@ -232,6 +245,10 @@ fn changes(view: &View<'_>, request: &Request) -> Answer {
     let period = format!("{start:?} {end:?}");
     let max_age = if end.is_some() { 86_400 } else { MAX_AGE_SHORT };
     Answer::object(max_age, |json| view.changes(json, &period))
+}
+
+fn company(view: &View<'_>, id: u32) -> Option<Answer> {
+    Catalogue::has_company(id).then(|| kept(|json| view.company(json, id)))
 }
 
 fn keyword(id: u32) -> Option<Answer> {

@@ -1,10 +1,13 @@
 //! Series: enough of them that pipelines of two path fields can be tried. A pure function of (seed, id)
 //! like films, with people drawn from the same crowd (whose `movie_credits` know nothing of series).
 
+use std::ops::RangeInclusive;
+
 use super::catalogue::Catalogue;
+use super::company::{draw_companies, put_companies};
 use super::dice::Dice;
 use super::film_body::{
-    View, put_companies, put_date, put_genre_ids, put_genres, put_id, put_image, put_known_date, put_language,
+    View, put_date, put_genre_ids, put_genres, put_id, put_image, put_known_date, put_language,
 };
 use super::json::Json;
 use super::lists::{PER_PAGE, put_totals};
@@ -28,6 +31,8 @@ pub(super) struct Series {
     vote_count: u32,
     has_poster: bool,
     ended: bool,
+    /// Whether there is a season 0.
+    specials: bool,
 }
 
 impl Catalogue {
@@ -52,6 +57,7 @@ impl Catalogue {
             vote_count,
             has_poster: dice.percent(80),
             ended: dice.percent(60),
+            specials: dice.percent(35),
         }
     }
 
@@ -71,7 +77,13 @@ impl Catalogue {
 
 impl Series {
     fn season_year(&self, season: u32) -> u32 {
-        if self.year == 0 { 0 } else { self.year + season - 1 }
+        // Specials start in the first year too.
+        if self.year == 0 { 0 } else { self.year + season.saturating_sub(1) }
+    }
+
+    /// The numbers of its seasons; 0 are specials, which count for no total.
+    fn season_numbers(&self) -> RangeInclusive<u32> {
+        u32::from(!self.specials)..=self.seasons
     }
 
     fn season_id(&self, season: u32) -> u32 {
@@ -80,6 +92,13 @@ impl Series {
 
     fn first_air_date(&self) -> u32 {
         if self.year == 0 { 0 } else { self.year * 10_000 + 920 }
+    }
+}
+
+fn put_season_name(json: &mut Json, season: u32) {
+    match season {
+        0 => json.put_str("name", "Specials"),
+        _ => json.key("name").plain(format_args!("Season {season}")),
     }
 }
 
@@ -133,7 +152,7 @@ impl View<'_> {
         });
         json.put_str("name", &name);
         json.put_null("next_episode_to_air");
-        put_companies(json, "networks", catalogue, &mut dice, 1);
+        put_companies(json, "networks", catalogue, &draw_companies(&mut dice, 1));
         json.put_int("number_of_episodes", counts.iter().sum::<u32>());
         json.put_int("number_of_seasons", series.seasons);
         json.key("origin_country").array(|json| json.str(language.country));
@@ -143,7 +162,7 @@ impl View<'_> {
         json.put_decimal("popularity", series.popularity);
         put_image(json, "poster_path", &mut dice, series.has_poster);
         let companies = dice.below(3);
-        put_companies(json, "production_companies", catalogue, &mut dice, companies);
+        put_companies(json, "production_companies", catalogue, &draw_companies(&mut dice, companies));
         json.key("production_countries").array(|json| {
             json.object(|json| {
                 json.put_str("iso_3166_1", language.country);
@@ -151,12 +170,12 @@ impl View<'_> {
             });
         });
         json.key("seasons").array(|json| {
-            for (season, &count) in (1..).zip(&counts) {
+            for season in series.season_numbers() {
                 json.object(|json| {
                     put_air_date(json, "air_date", series.season_year(season), 0);
-                    json.put_int("episode_count", count);
+                    json.put_int("episode_count", catalogue.episodes(series.id, season));
                     json.put_int("id", series.season_id(season));
-                    json.key("name").plain(format_args!("Season {season}"));
+                    put_season_name(json, season);
                     json.put_str("overview", "");
                     put_image(json, "poster_path", &mut dice, series.has_poster);
                     json.put_int("season_number", season);
@@ -200,7 +219,7 @@ impl View<'_> {
 
     /// `/tv/{id}/season/{n}`; `None` where the series has no such season.
     pub(super) fn season(&self, series: &Series, season: u32) -> Option<impl FnOnce(&mut Json)> {
-        (1..=series.seasons).contains(&season).then_some(move |json: &mut Json| {
+        series.season_numbers().contains(&season).then_some(move |json: &mut Json| {
             let catalogue = self.catalogue;
             let mut dice = catalogue.dice("season", series.season_id(season));
             json.put_str("_id", &credit_id(series.id, season, "season"));
@@ -211,8 +230,8 @@ impl View<'_> {
                     json.object(|json| self.episode(json, series, season, episode, episode == count));
                 }
             });
-            json.key("name").plain(format_args!("Season {season}"));
-            put_companies(json, "networks", catalogue, &mut dice, 1);
+            put_season_name(json, season);
+            put_companies(json, "networks", catalogue, &draw_companies(&mut dice, 1));
             json.put_str("overview", "");
             json.put_int("id", series.season_id(season));
             put_image(json, "poster_path", &mut dice, series.has_poster);

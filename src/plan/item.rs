@@ -20,12 +20,12 @@ pub struct Item {
     pub seed: Arc<Value>,
     /// `$meta.depth`: expand edges between the seed and this item.
     pub depth: u32,
-    /// `$meta.rank`: 1-based place among the items of its document; 0 for a seed.
+    /// `$meta.rank`: 1-based place among the items of its document, or of its seed, before `where`.
     pub rank: u32,
 }
 
 impl Item {
-    /// A seed: depth 0, no parent, descends from itself.
+    /// A seed: depth 0, no parent, descends from itself. Its rank is for whoever reads the source to say.
     pub fn seed(fields: Value) -> Self {
         let fields = Arc::new(fields);
         Self { seed: Arc::clone(&fields), fields, parent: None, depth: 0, rank: 0 }

@@ -84,7 +84,8 @@ pub async fn flow<S: TableSink>(
                 let readers = wires.seed_readers.remove(&index).unwrap_or_default();
                 let left = AtomicU64::new(context.limit.unwrap_or(u64::MAX));
                 let (plan, caller) = (seed.clone(), caller(stage));
-                let seeder = Seeder { plan, caller, hands, readers, outlets, context, left };
+                let seeder =
+                    Seeder { plan, caller, hands, readers, outlets, context, left, given: AtomicU64::new(0) };
                 crew.spawn(name, async move { done(seeder.run().await) });
             }
             StageKind::Fetch(plan) => {

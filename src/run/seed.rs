@@ -34,6 +34,8 @@ pub(super) struct Seeder {
     pub context: Arc<Context>,
     /// Items that `--limit` still allows.
     pub left: AtomicU64,
+    /// Items that the source has given so far: the rank of the last of them.
+    pub given: AtomicU64,
 }
 
 /// One page of a seed's list.
@@ -115,10 +117,12 @@ impl Seeder {
         if self.left.load(Ordering::Relaxed) == 0 {
             return Err(Stop::Enough);
         }
+        let rank = self.given.fetch_add(1, Ordering::Relaxed) + 1;
+        let rank = u32::try_from(rank).unwrap_or(u32::MAX);
         let Some(body) = self.wanted(item).await else { return Ok(()) };
         self.left.fetch_sub(1, Ordering::Relaxed);
         for reader in &self.readers {
-            reader.feed.send(Item::seed(prune(&body, &reader.keeps))).await?;
+            reader.feed.send(Item { rank, ..Item::seed(prune(&body, &reader.keeps)) }).await?;
         }
         self.context.listener.hear(&Event::ItemSeeded { stage: self.caller.stage.clone() });
         Ok(())

@@ -8,5 +8,6 @@ mod backpressure;
 mod cli;
 mod crash;
 mod dataset;
+mod docs;
 mod sim;
 mod tidy;

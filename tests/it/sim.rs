@@ -216,8 +216,11 @@ fn oracle(world: &World, seeds: &[i64], edges: &[Edge]) -> Expected {
     let mut seen = HashSet::new();
     let mut left: Vec<u64> = edges.iter().map(|edge| edge.max_items).collect();
     // Stage, id, depth, parent, rank.
-    let mut queue: VecDeque<(&str, i64, u32, i64, i64)> =
-        seeds.iter().filter(|id| seen.insert(("movies", **id))).map(|id| ("movies", *id, 0, -1, 0)).collect();
+    let mut queue: VecDeque<(&str, i64, u32, i64, i64)> = (1..)
+        .zip(seeds)
+        .filter(|(_, id)| seen.insert(("movies", **id)))
+        .map(|(rank, id)| ("movies", *id, 0, -1, rank))
+        .collect();
     while let Some((stage, id, depth, parent, rank)) = queue.pop_front() {
         let node = if stage == "movies" { world.similar.get(&id) } else { world.films.get(&id) };
         if node.is_none() {

@@ -1,6 +1,7 @@
 //! The embedded API judged as a whole: its answers, its wire, and its likeness to the recordings.
 
 mod endpoints;
+mod listings;
 mod shapes;
 mod wire;
 

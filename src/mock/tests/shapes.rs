@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
+use super::super::marvel::MARVEL;
 use super::*;
 
 /// Type names by path, such as `genres[].id` → `int`.
@@ -107,7 +108,8 @@ fn films(suffix: &'static str) -> impl Iterator<Item = String> {
 }
 
 fn people(suffix: &'static str) -> impl Iterator<Item = String> {
-    (1_001..1_010).chain(100_000..100_300).map(move |id| format!("/person/{id}{suffix}"))
+    let marvel = MARVEL.person_ids.iter().copied().take(9);
+    marvel.chain(100_000..100_300).map(move |id| format!("/person/{id}{suffix}"))
 }
 
 fn series(suffix: &'static str) -> impl Iterator<Item = String> {
@@ -161,6 +163,8 @@ fn parts_of_films_have_the_recorded_fields() {
         films("/watch/providers"),
         "",
     );
+    check(&["company-25-movies.json"], one("/company/420/movies"), "");
+    check(&["list-movie-top_rated-p1.json", "list-movie-top_rated-p2.json"], one("/movie/top_rated"), "");
     check(&["changes-movie-all-p1.json"], one("/movie/changes"), "");
     check(&["genre-movie-list.json"], one("/genre/movie/list"), "");
     check(&["configuration.json"], one("/configuration"), "");
@@ -179,6 +183,9 @@ fn series_have_the_recorded_fields() {
     check(&["credits-tv-1396.json"], series("/credits"), "");
     check(&["external-ids-tv-1399.json"], series("/external_ids"), "");
     check(&["season-tv-1396-s1.json"], series("/season/1"), "");
+    let api = Api::new(CATALOGUE);
+    let specials = series("/season/0").filter(|target| answer(&api, target).status == 200);
+    check(&["season-tv-1396-s1.json"], specials, "");
 }
 
 /// The order in which the fields of the first object stand.
@@ -202,11 +209,31 @@ fn fields_stand_in_the_recorded_order() {
     check("credits-movie-47964.json", "/movie/1726/credits", "/cast/0");
     check("credits-movie-47964.json", "/movie/1726/credits", "/crew/0");
     check("keywords-movie-47964.json", "/movie/1726/keywords", "");
-    check("person-62.json", "/person/1001", "");
-    check("movie-credits-person-62.json", "/person/1002/movie_credits", "");
-    check("movie-credits-person-62.json", "/person/1002/movie_credits", "/cast/0");
+    check("person-62.json", "/person/15277", "");
+    check("movie-credits-person-62.json", "/person/3223/movie_credits", "");
+    check("movie-credits-person-62.json", "/person/3223/movie_credits", "/cast/0");
     check("tv-1396.json", "/tv/1", "");
     check("season-tv-1396-s1.json", "/tv/1/season/1", "");
     check("list-movie-now_playing-p1.json", "/movie/now_playing", "");
     check("keyword-33705-movies.json", "/keyword/3001/movies", "");
+    check("movie-47964.json", "/movie/1726", "/production_companies/0");
+    check("movie-47964.json", "/movie/1726", "/spoken_languages/0");
+    check("list-movie-top_rated-p1.json", "/movie/top_rated", "");
+    check("list-movie-top_rated-p1.json", "/movie/top_rated", "/results/0");
+    check("movie-credits-person-62.json", "/person/15277/movie_credits", "/crew/0");
+    for pointer in ["/created_by/0", "/last_episode_to_air", "/networks/0", "/seasons/0"] {
+        check("tv-1396.json", "/tv/1", pointer);
+    }
+    for pointer in ["/networks/0", "/episodes/0", "/episodes/0/crew/0"] {
+        check("season-tv-1396-s1.json", "/tv/1/season/1", pointer);
+    }
+    let starred = (1..100).find(|id| {
+        let target = format!("/tv/{id}/season/1");
+        let answer = answer(&api, &target);
+        answer.status == 200 && body(&api, &target).pointer("/episodes/0/guest_stars/0").is_some()
+    });
+    let target = format!("/tv/{}/season/1", starred.unwrap());
+    check("season-tv-1396-s1.json", &target, "/episodes/0/guest_stars/0");
+    check("company-25.json", "/company/420", "");
+    check("company-25-movies.json", "/company/420/movies", "");
 }
