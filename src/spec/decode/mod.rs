@@ -6,6 +6,7 @@
 
 mod api;
 mod base_url;
+mod column_type;
 mod expect;
 mod fields;
 mod grammar;
@@ -31,6 +32,7 @@ use super::tree::{Entry, Node, NodeValue};
 use super::yaml;
 pub use base_url::{BaseUrlError, parse_base_url};
 use fields::{Fields, Keys};
+pub(in crate::spec) use grammar::is_identifier;
 use stage::Names;
 
 /// Most stages of a pipeline: more than a person can follow, and names are searched in a row.
