@@ -126,7 +126,8 @@ pub enum Event {
         table: StageId,
         /// Rows dropped for a `required` column or `on_mismatch: drop`.
         dropped_rows: u64,
-        /// Per column: name, values that did not fit, expressions that failed. Only columns with either.
+        /// Name, values that did not fit, expressions that failed; of a column, or of a place within its values
+        /// such as `directors[].name`. Only where there is either.
         columns: Vec<(String, u64, u64)>,
     },
     /// A table is in its place.

@@ -1,11 +1,10 @@
 //! From what was written to what it means; every fault that needs the graph is found here, in one go.
 
-use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema};
+use arrow::datatypes::Schema;
 use serde_json::{Map, Value};
 
 use super::expr::{Expr, FieldSet};
@@ -16,8 +15,8 @@ use super::{
     StageKind, StagePlan, TablePlan,
 };
 use crate::spec::{
-    Api, ColumnType, Expand, Faults, Fetch, Kind, Located, Order, Port, Project, Query, Requests, Seed,
-    SeedSource, Span, Spec, Stage, nearest,
+    Api, Expand, Faults, Fetch, Kind, Located, Order, Port, Project, Query, Requests, Seed, SeedSource, Span,
+    Spec, Stage, nearest,
 };
 
 /// Values that wait before a stage that says nothing else.
@@ -166,6 +165,7 @@ impl Compiler<'_> {
             })
             .collect();
         let columns: Vec<ColumnPlan> = columns.into_iter().collect::<Option<_>>()?;
+        let field = |column: &ColumnPlan| column.column_type.field(&column.name, !column.required);
         let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
         Some(TablePlan {
             stage: stage.id.value.clone(),
@@ -254,16 +254,6 @@ fn field_path(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if plain { format!(".{name}") } else { format!(".[{}]", Value::from(name)) }
-}
-
-fn field(column: &ColumnPlan) -> Field {
-    let field = Field::new(&*column.name, column.column_type.arrow(), !column.required);
-    // What Arrow has no type for is said beside it.
-    if column.column_type == ColumnType::Json {
-        field.with_metadata(HashMap::from([("tmdb-etl:type".to_owned(), "json".to_owned())]))
-    } else {
-        field
-    }
 }
 
 /// `path` below `--out`, if it is relative.

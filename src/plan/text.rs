@@ -4,8 +4,6 @@
 
 use std::fmt::{Display, Write as _};
 
-use arrow::datatypes::DataType;
-
 use super::bounds::{Bounds, bounds};
 use super::expr::{Expr, FieldSet};
 use super::{
@@ -190,8 +188,7 @@ fn describe_table(table: &TablePlan, inputs: &[Source], text: &mut Text) {
         "writes",
         format_args!("{} ({compression}, order {})", table.path.display(), order(table.order)),
     );
-    let types: Vec<String> =
-        table.schema.fields().iter().map(|field| arrow_type(field.data_type())).collect();
+    let types: Vec<String> = table.columns.iter().map(|column| column.column_type.to_string()).collect();
     let name_width = table.columns.iter().map(|column| column.name.chars().count()).max().unwrap_or(0);
     let type_width = types.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     for (index, (column, data_type)) in table.columns.iter().zip(types).enumerate() {
@@ -261,20 +258,6 @@ fn order(order: Order) -> &'static str {
     match order {
         Order::Input => "input",
         Order::Arrival => "arrival",
-    }
-}
-
-/// An Arrow type, its element types without the words around them.
-fn arrow_type(data_type: &DataType) -> String {
-    match data_type {
-        DataType::List(field) => format!("List<{}>", arrow_type(field.data_type())),
-        DataType::Timestamp(unit, zone) => {
-            format!(
-                "Timestamp({unit:?}{})",
-                zone.as_ref().map(|zone| format!(", {zone}")).unwrap_or_default()
-            )
-        }
-        other => other.to_string(),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::plan::expr::scan::{Kind, Scanner};
 use crate::plan::expr::{Json, JsonFault, Output, write_float, write_string};
-use crate::spec::ColumnType;
+use crate::spec::{ColumnType, StructField};
 
 /// The outcome of a column's expression for one row. Borrows from the body where it can.
 #[derive(Clone, Debug)]
@@ -22,7 +22,10 @@ pub(super) enum Cell<'a> {
     Text(Cow<'a, str>),
     /// An array, where the column is a list.
     List(Vec<Cell<'a>>),
-    /// An array or an object, where the column is no list of them.
+    /// An object, where the column is a struct: the fields that are both in the object and in the type, by
+    /// their number in the type, each once. Absent ones take no room, as a hostile body is full of `{}`.
+    Struct(Vec<(usize, Cell<'a>)>),
+    /// An array or an object, where the column is no list or no struct.
     Tree(Tree<'a>),
     /// The expression failed.
     Error,
@@ -52,6 +55,11 @@ fn parse_again(source: &str) -> Json {
     Json::parse(source.as_bytes()).expect("the scanner has read it before")
 }
 
+/// The number of the field called `name`.
+fn field_number(fields: &[StructField], name: &[u8]) -> Option<usize> {
+    fields.iter().position(|field| field.name.as_bytes() == name)
+}
+
 impl<'a> Cell<'a> {
     /// Reads the next value for a column of `column_type`.
     pub(super) fn scan(scanner: &mut Scanner<'a>, column_type: &ColumnType) -> Result<Self, JsonFault> {
@@ -77,8 +85,39 @@ impl<'a> Cell<'a> {
                 }
                 _ => Self::Tree(Tree::Source(scanner.raw()?)),
             },
-            Kind::Object => Self::Tree(Tree::Source(scanner.raw()?)),
+            Kind::Object => match column_type {
+                ColumnType::Struct(fields) => {
+                    let mut found = Vec::new();
+                    scanner.object(|scanner, key| {
+                        match field_number(fields, key.as_bytes()) {
+                            Some(number) => {
+                                found.push((number, Self::scan(scanner, &fields[number].column_type)?));
+                            }
+                            None => scanner.skip()?,
+                        }
+                        Ok::<_, JsonFault>(())
+                    })?;
+                    Self::structure(found)
+                }
+                _ => Self::Tree(Tree::Source(scanner.raw()?)),
+            },
         })
+    }
+
+    /// A struct of what was found in an object, in its order; the last of duplicate keys holds.
+    fn structure(mut found: Vec<(usize, Self)>) -> Self {
+        if !found.is_sorted_by(|(left, _), (right, _)| left < right) {
+            found.reverse();
+            found.sort_by_key(|(number, _)| *number);
+            found.dedup_by_key(|(number, _)| *number);
+        }
+        Self::Struct(found)
+    }
+
+    /// Whatever arrays a path in brackets led to, for a column that is no list.
+    pub(super) fn collected(values: Vec<Json>) -> Self {
+        let values: Vec<Val> = values.into_iter().map(|json| json.0).collect();
+        Self::Tree(Tree::Value(Val::Arr(values.into())))
     }
 
     /// What jq gave for a column of `column_type`.
@@ -108,7 +147,17 @@ impl<'a> Cell<'a> {
                 }
                 _ => Self::Tree(Tree::Value(val.clone())),
             },
-            Val::Obj(_) => Self::Tree(Tree::Value(val.clone())),
+            Val::Obj(members) => match column_type {
+                ColumnType::Struct(fields) => {
+                    let field = |(key, value): (&'a Val, &'a Val)| {
+                        let (Val::BStr(name) | Val::TStr(name)) = key else { return None };
+                        let number = field_number(fields, name)?;
+                        Some((number, Self::val(value, &fields[number].column_type)))
+                    };
+                    Self::structure(members.iter().filter_map(field).collect())
+                }
+                _ => Self::Tree(Tree::Value(val.clone())),
+            },
         }
     }
 
@@ -126,47 +175,31 @@ impl<'a> Cell<'a> {
             (Value::Array(elements), ColumnType::List(element_type)) => {
                 Self::List(elements.iter().map(|element| Self::value(element, element_type)).collect())
             }
+            (Value::Object(members), ColumnType::Struct(fields)) => {
+                let field = |(number, field): (usize, &StructField)| {
+                    Some((number, Self::value(members.get(&field.name)?, &field.column_type)))
+                };
+                Self::Struct(fields.iter().enumerate().filter_map(field).collect())
+            }
             (Value::Array(_) | Value::Object(_), _) => Self::Tree(Tree::Value(Json::from_value(value).0)),
         }
     }
 
-    /// As jq holds it.
-    pub(super) fn into_val(self) -> Val {
-        match self {
-            Self::Null | Self::Error | Self::Many => Val::Null,
-            Self::Bool(bool) => Val::Bool(bool),
-            Self::Int(int) => Val::Num(Num::from_integral(int)),
-            Self::Float(float) => Val::Num(Num::Float(float)),
-            Self::Decimal(text) => Val::Num(Num::Dec(text.into_owned().into())),
-            Self::Text(text) => Val::utf8_str(text.into_owned()),
-            Self::List(cells) => Val::Arr(cells.into_iter().map(Self::into_val).collect::<Vec<_>>().into()),
-            Self::Tree(Tree::Source(text)) => parse_again(text).0,
-            Self::Tree(Tree::Value(val)) => val,
-        }
-    }
-
-    /// As minified JSON: what a `json` column holds, and what a message shows.
+    /// As minified JSON: what a `json` column holds, and what a message shows. What has parts is told by the
+    /// part that does not fit, so lists and structs have no text.
     pub(super) fn text(&self) -> Cow<'_, str> {
         let mut text = String::new();
         match self {
             Self::Null | Self::Error => return "null".into(),
             Self::Many => return "more than one value".into(),
+            Self::List(_) => return "a list".into(),
+            Self::Struct(_) => return "an object".into(),
             Self::Bool(bool) => return if *bool { "true".into() } else { "false".into() },
             Self::Int(int) => return int.to_string().into(),
             Self::Decimal(decimal) => return Cow::Borrowed(decimal),
             Self::Tree(tree) => return tree.text().into(),
             Self::Float(float) => write_float(&mut text, *float),
             Self::Text(string) => write_string(&mut text, string),
-            Self::List(elements) => {
-                text.push('[');
-                for (index, element) in elements.iter().enumerate() {
-                    if index > 0 {
-                        text.push(',');
-                    }
-                    text.push_str(&element.text());
-                }
-                text.push(']');
-            }
         }
         text.into()
     }

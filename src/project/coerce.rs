@@ -1,5 +1,5 @@
 //! The one table of coercion: what of JSON fits which type. `docs/COERCION.md` says the same in words, and
-//! the tests below are its lines.
+//! each of its lines is a test (`tests/coercion.rs`).
 
 use std::borrow::Cow;
 
@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::cell::Cell;
+use crate::spec::ColumnType;
 
 /// What became of a cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -113,6 +114,59 @@ pub(super) fn list<'c, 'a>(cell: &'c Cell<'a>) -> Coerced<&'c [Cell<'a>]> {
     }
 }
 
+/// `struct<…>`: the fields that are there, by their number
+pub(super) fn structure<'c, 'a>(cell: &'c Cell<'a>) -> Coerced<&'c [(usize, Cell<'a>)]> {
+    match cell {
+        Cell::Null | Cell::Error => Null,
+        Cell::Struct(fields) => Coerced::Value(fields),
+        _ => Mismatch,
+    }
+}
+
+/// The first value in `cell` that does not fit, with its type; `path` is where the cell stands, and leads to
+/// the value afterwards.
+pub(super) fn misfit<'c, 'a, 't>(
+    cell: &'c Cell<'a>,
+    column_type: &'t ColumnType,
+    path: &mut String,
+) -> Option<(&'c Cell<'a>, &'t ColumnType)> {
+    let fits = match column_type {
+        ColumnType::Bool => bool(cell) != Mismatch,
+        ColumnType::Int32 => int32(cell) != Mismatch,
+        ColumnType::Int64 => int64(cell) != Mismatch,
+        ColumnType::Float64 => float64(cell) != Mismatch,
+        ColumnType::String => string(cell) != Mismatch,
+        ColumnType::Date => date(cell) != Mismatch,
+        ColumnType::Timestamp => timestamp(cell) != Mismatch,
+        ColumnType::Json => !matches!(cell, Cell::Many),
+        ColumnType::List(_) => !matches!(list(cell), Mismatch),
+        ColumnType::Struct(_) => !matches!(structure(cell), Mismatch),
+    };
+    if !fits {
+        return Some((cell, column_type));
+    }
+    let length = path.len();
+    let mut inside = |part: String, cell: &'c Cell<'a>, column_type: &'t ColumnType| {
+        path.push_str(&part);
+        let found = misfit(cell, column_type, path);
+        if found.is_none() {
+            path.truncate(length);
+        }
+        found
+    };
+    match (cell, column_type) {
+        (Cell::List(elements), ColumnType::List(element_type)) => {
+            let mut elements = elements.iter().enumerate();
+            elements.find_map(|(index, element)| inside(format!("[{index}]"), element, element_type))
+        }
+        (Cell::Struct(members), ColumnType::Struct(fields)) => members.iter().find_map(|(number, member)| {
+            let field = &fields[*number];
+            inside(format!(".{}", field.name), member, &field.column_type)
+        }),
+        _ => None,
+    }
+}
+
 fn whole_float(float: f64) -> Option<i64> {
     // Both bounds are floats: -2^63 is one, and 2^63 is the first float that does not fit.
     let fits =
@@ -199,69 +253,6 @@ fn instant(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::expr::scan::Scanner;
-    use crate::spec::ColumnType;
-
-    /// The outcome in words: `null`, `mismatch`, or the value.
-    fn say<T: std::fmt::Debug>(coerced: Coerced<T>) -> String {
-        match coerced {
-            Coerced::Value(value) => format!("{value:?}"),
-            Null => "null".into(),
-            Mismatch => "mismatch".into(),
-        }
-    }
-
-    fn check(column_type: &ColumnType, source: &str, expected: &str) {
-        let cell = Cell::scan(&mut Scanner::new(source), column_type).unwrap();
-        let outcome = match column_type {
-            ColumnType::Bool => say(bool(&cell)),
-            ColumnType::Int32 => say(int32(&cell)),
-            ColumnType::Int64 => say(int64(&cell)),
-            ColumnType::Float64 => say(float64(&cell)),
-            ColumnType::String => say(string(&cell)),
-            ColumnType::Date => say(date(&cell)),
-            ColumnType::Timestamp => say(timestamp(&cell)),
-            ColumnType::Json => match json(&cell) {
-                Coerced::Value(text) => text.into_owned(),
-                other => say(other),
-            },
-            ColumnType::List(_) => match list(&cell) {
-                Coerced::Value(_) => cell.text().into_owned(),
-                other => say(other),
-            },
-        };
-        assert_eq!(outcome, expected, "{source} as {column_type}");
-    }
-
-    /// Every line of the table in `docs/COERCION.md` is here, and the other way round.
-    #[test]
-    fn every_line_of_the_table_holds() {
-        let document = include_str!("../../docs/COERCION.md");
-        let mut lines = 0;
-        for line in document.lines() {
-            let cells: Vec<&str> = line.split(" | ").map(|cell| cell.trim_matches(['|', ' '])).collect();
-            let [types, source, outcome, _why] = cells[..] else { continue };
-            let (Some(source), true) = (source.strip_prefix('`'), types.starts_with('`')) else { continue };
-            let source = source.trim_end_matches('`');
-            for name in types.split(", ") {
-                let column_type = match name.trim_matches('`') {
-                    "bool" => ColumnType::Bool,
-                    "int32" => ColumnType::Int32,
-                    "int64" => ColumnType::Int64,
-                    "float64" => ColumnType::Float64,
-                    "string" => ColumnType::String,
-                    "date" => ColumnType::Date,
-                    "timestamp" => ColumnType::Timestamp,
-                    "json" => ColumnType::Json,
-                    "list<int64>" => ColumnType::List(Box::new(ColumnType::Int64)),
-                    other => panic!("unknown type {other}"),
-                };
-                check(&column_type, source, outcome.trim_matches('`'));
-                lines += 1;
-            }
-        }
-        assert!(lines > 80, "only {lines} lines were found in the table");
-    }
 
     #[test]
     fn whole_numbers_are_found_without_rounding() {

@@ -7,19 +7,21 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanArray, BooleanBufferBuilder, Date32Array, Float64Array, Int32Array, Int64Array,
-    ListArray, NullBufferBuilder, StringArray, TimestampMicrosecondArray,
+    ListArray, NullBufferBuilder, StringArray, StructArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::{DataType, FieldRef, Fields};
 
 use super::cell::Cell;
 use super::coerce::{self, Coerced};
-use crate::spec::ColumnType;
+use crate::spec::{ColumnType, StructField};
 
-/// The values so far of one column, or of the elements of a list column.
+/// The values so far of one column, of the elements of a list, or of a field of a struct.
 pub(super) struct Column {
     values: Values,
     nulls: NullBufferBuilder,
+    /// Values that did not fit here; without those inside them, and also those that were taken back.
+    mismatches: u64,
 }
 
 enum Values {
@@ -32,6 +34,7 @@ enum Values {
     Date(Vec<i32>),
     Timestamp(Vec<i64>),
     List { ends: Vec<i32>, element: Box<Column>, field: FieldRef },
+    Struct { columns: Vec<Column>, fields: Fields },
 }
 
 /// Texts one after another, and where each ends; `ends` starts with a 0.
@@ -45,7 +48,7 @@ struct Texts {
 pub(super) struct Appended {
     /// The column has a null here.
     pub(super) null: bool,
-    /// Values that did not fit: the cell, or elements of it.
+    /// Values that did not fit: the cell, or what is inside it.
     pub(super) mismatches: u64,
 }
 
@@ -71,8 +74,15 @@ impl Column {
                 };
                 Values::List { ends: ends(rows), element: Box::new(Self::new(element_type, rows)), field }
             }
+            ColumnType::Struct(types) => {
+                let DataType::Struct(fields) = column_type.arrow() else {
+                    unreachable!("the Arrow type of a struct is a struct")
+                };
+                let column = |field: &StructField| Self::new(&field.column_type, rows);
+                Values::Struct { columns: types.iter().map(column).collect(), fields }
+            }
         };
-        Self { values, nulls: NullBufferBuilder::new(rows) }
+        Self { values, nulls: NullBufferBuilder::new(rows), mismatches: 0 }
     }
 
     /// Adds one value; on `Err` the column may hold a part of it until it is cut back.
@@ -101,12 +111,39 @@ impl Column {
                 ends.push(i32::try_from(element.len()).map_err(|_| Overflow)?);
                 verdict(&list)
             }
+            Values::Struct { columns, .. } => {
+                let fields = coerce::structure(cell);
+                let mut found =
+                    if let Coerced::Value(found) = fields { found } else { &[] }.iter().peekable();
+                for (number, column) in columns.iter_mut().enumerate() {
+                    let cell =
+                        found.next_if(|(field, _)| *field == number).map_or(&Cell::Null, |(_, cell)| cell);
+                    inside += column.append(cell)?.mismatches;
+                }
+                verdict(&fields)
+            }
         };
         self.nulls.append(valid == Verdict::Value);
-        Ok(Appended {
-            null: valid != Verdict::Value,
-            mismatches: inside + u64::from(valid == Verdict::Mismatch),
-        })
+        let mismatch = u64::from(valid == Verdict::Mismatch);
+        self.mismatches += mismatch;
+        Ok(Appended { null: valid != Verdict::Value, mismatches: inside + mismatch })
+    }
+
+    /// Adds to `places` where values did not fit, and how many, since the column began; `path` is where it
+    /// stands.
+    pub(super) fn misfits(&self, path: &str, places: &mut Vec<(String, u64)>) {
+        if self.mismatches > 0 {
+            places.push((path.to_owned(), self.mismatches));
+        }
+        match &self.values {
+            Values::List { element, .. } => element.misfits(&format!("{path}[]"), places),
+            Values::Struct { columns, fields } => {
+                for (column, field) in columns.iter().zip(fields) {
+                    column.misfits(&format!("{path}.{}", field.name()), places);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Values so far.
@@ -130,6 +167,7 @@ impl Column {
                 ends.truncate(rows + 1);
                 element.truncate(last(ends));
             }
+            Values::Struct { columns, .. } => columns.iter_mut().for_each(|column| column.truncate(rows)),
         }
     }
 
@@ -154,6 +192,10 @@ impl Column {
                 let full = std::mem::replace(ends, self::ends(ends.len()));
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(full));
                 Arc::new(ListArray::new(Arc::clone(field), offsets, element.finish(), nulls))
+            }
+            Values::Struct { columns, fields } => {
+                let arrays = columns.iter_mut().map(Self::finish).collect();
+                Arc::new(StructArray::new(fields.clone(), arrays, nulls))
             }
         }
     }

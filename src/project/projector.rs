@@ -9,6 +9,7 @@ use crate::plan::{Document, TablePlan};
 use crate::spec::{ColumnType, OnMismatch};
 
 use super::cell::Cell;
+use super::coerce;
 use super::column::{Appended, Column};
 use super::shape::{Rows, Shape, Source};
 use super::walk::{Stop, Walked, walk};
@@ -24,9 +25,9 @@ pub enum ProjectError {
     Mismatch {
         /// The table.
         table: String,
-        /// Its column.
+        /// Its column, or the path within it: `directors[1].name`.
         column: String,
-        /// The column's type.
+        /// The type there.
         column_type: String,
         /// The value as JSON, cut short.
         value: String,
@@ -61,10 +62,13 @@ pub struct Counts {
 }
 
 /// What happened to one column.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ColumnCounts {
-    /// Values, and elements of lists, that did not fit the type.
+    /// Values, elements of lists and fields of structs that did not fit their type.
     pub mismatches: u64,
+    /// The same by their place: `directors` for the column itself, `directors[]` for the elements of a list,
+    /// `directors[].name` for a field of theirs. Only places with any.
+    pub places: Vec<(String, u64)>,
     /// Rows on which the expression failed.
     pub errors: u64,
 }
@@ -137,8 +141,13 @@ impl Projector {
     }
 
     /// What happened so far.
-    pub fn counts(&self) -> &Counts {
-        &self.counts
+    pub fn counts(&self) -> Counts {
+        let mut counts = self.counts.clone();
+        for ((counts, column), plan) in counts.columns.iter_mut().zip(&self.columns).zip(&self.table.columns)
+        {
+            column.misfits(&plan.name, &mut counts.places);
+        }
+        counts
     }
 
     fn walk<'a>(&self, document: &'a Document, run: &'a RunScope) -> Result<Walked<'a>, Stop> {
@@ -263,11 +272,14 @@ impl Projector {
                 OnMismatch::Null => {}
                 OnMismatch::Drop => return Ok(false),
                 OnMismatch::Fail => {
+                    let mut path = plan.name.to_string();
+                    let (value, column_type) = coerce::misfit(cell, &plan.column_type, &mut path)
+                        .expect("what was counted a mismatch is found again by the same rules");
                     return Err(ProjectError::Mismatch {
                         table: plan_name(&self.table),
-                        column: plan.name.to_string(),
-                        column_type: plan.column_type.to_string(),
-                        value: shown(cell.text().into_owned()),
+                        column: path,
+                        column_type: column_type.to_string(),
+                        value: shown(value.text().into_owned()),
                         item: shown(document.item.fields.to_string()),
                     });
                 }

@@ -5,10 +5,10 @@
 //! one object, `[]` of an object.
 
 use crate::plan::expr::scan::{Kind, Scanner};
-use crate::plan::expr::{JsonFault, Step};
+use crate::plan::expr::{Json, JsonFault, Step};
 use crate::spec::ColumnType;
 
-use super::cell::{Cell, Tree};
+use super::cell::Cell;
 use super::shape::{Leaf, Node, Shape};
 
 /// Why a walk gives nothing.
@@ -154,23 +154,40 @@ fn read<'a>(leaf: &Leaf, scanner: &mut Scanner<'a>) -> Result<Cell<'a>, Stop> {
     if leaf.rest.is_empty() && !leaf.collected {
         return Ok(Cell::scan(scanner, &leaf.column_type)?);
     }
-    let element_type = match (&leaf.column_type, leaf.collected) {
-        (ColumnType::List(element_type), true) => element_type,
-        (column_type, _) => column_type,
-    };
+    match (&leaf.column_type, leaf.collected) {
+        (ColumnType::List(element_type), true) => {
+            let (led, found) = found(leaf, scanner, Cell::Null, |scanner| Cell::scan(scanner, element_type))?;
+            Ok(if led == Led::On { Cell::List(found) } else { Cell::Error })
+        }
+        (_, true) => {
+            let null = Json::from_value(&serde_json::Value::Null);
+            let (led, found) = found(leaf, scanner, null, |scanner| Json::parse(scanner.raw()?.as_bytes()))?;
+            Ok(if led == Led::On { Cell::collected(found) } else { Cell::Error })
+        }
+        (column_type, false) => {
+            let (led, mut found) =
+                found(leaf, scanner, Cell::Null, |scanner| Cell::scan(scanner, column_type))?;
+            Ok(if led == Led::On { found.pop().unwrap_or(Cell::Null) } else { Cell::Error })
+        }
+    }
+}
+
+/// Everything that a leaf's path leads to, by `scan`; `null` where it leads to nothing.
+fn found<'a, T: Clone>(
+    leaf: &Leaf,
+    scanner: &mut Scanner<'a>,
+    null: T,
+    mut scan: impl FnMut(&mut Scanner<'a>) -> Result<T, JsonFault>,
+) -> Result<(Led, Vec<T>), Stop> {
     let mut found = Vec::new();
     let led = follow(Some(scanner), &leaf.rest, &mut |scanner| {
         found.push(match scanner {
-            Some(scanner) => Cell::scan(scanner, element_type)?,
-            None => Cell::Null,
+            Some(scanner) => scan(scanner)?,
+            None => null.clone(),
         });
         Ok(())
     })?;
-    Ok(match (led, leaf.collected) {
-        (Led::Astray, _) => Cell::Error,
-        (Led::On, true) => Cell::list(found, &leaf.column_type),
-        (Led::On, false) => found.pop().unwrap_or(Cell::Null),
-    })
+    Ok((led, found))
 }
 
 /// Follows `steps` from the next value, or from null, and hands what they lead to to `arrive`, which must
@@ -241,15 +258,5 @@ fn follow<'a>(
             scanner.skip()?;
             Ok(Led::Astray)
         }
-    }
-}
-
-impl<'a> Cell<'a> {
-    /// The array of `cells`, as a column of `column_type` wants it.
-    pub(super) fn list(cells: Vec<Cell<'a>>, column_type: &ColumnType) -> Self {
-        if matches!(column_type, ColumnType::List(_)) {
-            return Self::List(cells);
-        }
-        Self::Tree(Tree::Value(Self::List(cells).into_val()))
     }
 }

@@ -18,7 +18,7 @@ use super::spool::Spool;
 use crate::engine::{Closed, Parcel, Receiver, Sender, edge};
 use crate::event::Event;
 use crate::plan::{BATCH_ROWS, DECODE_DOCUMENTS, Document, TablePlan, WRITER_BUFFER};
-use crate::project::Projector;
+use crate::project::{ColumnCounts, Projector};
 use crate::sink::{SinkError, StagedTable, TableWriter};
 
 /// Where the batches of one table come to rest. The real one is [`TableWriter`].
@@ -134,7 +134,7 @@ async fn decode(
             hand_on(plan, batch, &to, context).await?;
         }
     }
-    let (last, counts) = on_thread(move || (projector.finish(), projector.counts().clone())).await;
+    let (last, counts) = on_thread(move || (projector.finish(), projector.counts())).await;
     if let Some(batch) = last {
         hand_on(plan, batch, &to, context).await?;
     }
@@ -145,12 +145,22 @@ async fn decode(
             .columns
             .iter()
             .zip(&counts.columns)
-            .filter(|(_, count)| count.mismatches + count.errors > 0)
-            .map(|(column, count)| (column.name.to_string(), count.mismatches, count.errors))
+            .flat_map(|(column, counts)| places(&column.name, counts))
             .collect(),
     });
     context.expressions_failed(&plan.stage, counts.rows_errors);
     Ok(())
+}
+
+/// What happened to a column and within it, place by place.
+fn places(column: &str, counts: &ColumnCounts) -> Vec<(String, u64, u64)> {
+    let mut places: Vec<_> = counts.places.iter().map(|(place, count)| (place.clone(), *count, 0)).collect();
+    match places.first_mut() {
+        Some((place, _, errors)) if place == column => *errors = counts.errors,
+        _ if counts.errors > 0 => places.insert(0, (column.to_owned(), 0, counts.errors)),
+        _ => {}
+    }
+    places
 }
 
 async fn hand_on(

@@ -44,7 +44,7 @@ fn schema() -> SchemaRef {
 macro_rules! columns {
     ($rows:expr, $builder:expr, $kind:expr, $value:expr) => {{
         let mut scalar = $builder;
-        let mut list = ListBuilder::new($builder).with_field(Field::new("element", $kind.arrow(), true));
+        let mut list = ListBuilder::new($builder).with_field($kind.field("element", true));
         for row in $rows {
             scalar.append_option((row % 5 != 4).then(|| $value(row)));
             for element in 0..row % 3 {
@@ -132,7 +132,7 @@ fn every_type_reads_back_as_written() {
     check(300_000, Compression::Zstd);
 }
 
-fn facts() -> RunFacts {
+pub(super) fn facts() -> RunFacts {
     RunFacts {
         run: "1".to_owned(),
         pipeline: "conformance".to_owned(),

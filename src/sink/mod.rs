@@ -27,6 +27,8 @@ mod writer;
 mod commit_tests;
 #[cfg(test)]
 mod conformance_tests;
+#[cfg(test)]
+mod nested_tests;
 
 use std::path::PathBuf;
 

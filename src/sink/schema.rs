@@ -6,6 +6,7 @@
 //! from our own names of the types, so that it outlives an update of Arrow.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use xxhash_rust::xxh3::xxh3_128;
@@ -62,14 +63,19 @@ fn type_name(data_type: &DataType) -> Option<String> {
         DataType::Date32 => "date".to_owned(),
         DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) if &**zone == "UTC" => "timestamp".to_owned(),
         DataType::List(element) => format!("list<{}{}>", type_name(element.data_type())?, required(element)),
+        DataType::Struct(fields) if !fields.is_empty() => {
+            let field = |field: &Arc<Field>| {
+                let (name, kind) = (field.name(), type_name(field.data_type())?);
+                Some(format!("{} {name} {kind}{}", name.len(), required(field)))
+            };
+            format!("struct<{}>", fields.iter().map(field).collect::<Option<Vec<_>>>()?.join(", "))
+        }
         _ => return None,
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     fn schema(columns: &[(&str, DataType, bool)]) -> Schema {
@@ -84,6 +90,10 @@ mod tests {
     #[test]
     fn fingerprint_changes_with_name_type_nullability_and_order() {
         let list = |null| DataType::List(Arc::new(Field::new("element", DataType::Int64, null)));
+        let structure = |fields: &[(&str, bool)]| {
+            let field = |(name, null): &(&str, bool)| Field::new(*name, DataType::Int64, *null);
+            DataType::Struct(fields.iter().map(field).collect())
+        };
         let variants = [
             schema(&[("a", DataType::Int64, true), ("b", DataType::Utf8, true)]),
             schema(&[("b", DataType::Utf8, true), ("a", DataType::Int64, true)]),
@@ -93,6 +103,11 @@ mod tests {
             schema(&[("a", DataType::Int64, true)]),
             schema(&[("a", list(true), true)]),
             schema(&[("a", list(false), true)]),
+            schema(&[("a", structure(&[("b", true)]), true)]),
+            schema(&[("a", structure(&[("b", false)]), true)]),
+            schema(&[("a", structure(&[("c", true)]), true)]),
+            schema(&[("a", structure(&[("b", true), ("c", true)]), true)]),
+            schema(&[("a", structure(&[("b int64, 1 c", true)]), true)]),
         ];
         let mut seen: Vec<String> =
             variants.iter().map(|schema| fingerprint("t", schema).expect("supported")).collect();

@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-pub use super::column_type::ColumnType;
+pub use super::column_type::{
+    ColumnType, StructField, TYPE_BYTES_MAX, TYPE_DEPTH_MAX, TYPE_FIELDS_MAX, TypeError, TypeFault,
+};
 pub use super::path_template::PathTemplate;
 pub use super::rate::Rate;
 

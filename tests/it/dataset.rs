@@ -46,7 +46,7 @@ fn pipeline(name: &str, out: &Path, base_url: &str) -> Plan {
     plan
 }
 
-async fn run(plan: Plan, mock: &Mock, state: &Path) -> Result<Published, RunError> {
+pub(crate) async fn run(plan: Plan, mock: &Mock, state: &Path) -> Result<Published, RunError> {
     let token = Credential::Token("any".into());
     let transport = Http::new(&mock.base_url(), &plan.api, Some(token)).expect("a loopback URL");
     run_job(Job {

@@ -9,5 +9,6 @@ mod cli;
 mod crash;
 mod dataset;
 mod docs;
+mod nested;
 mod sim;
 mod tidy;

@@ -92,7 +92,7 @@ pub(super) fn is_stage_name(text: &str) -> bool {
 }
 
 /// `[A-Za-z_][A-Za-z0-9_]*`: what jq takes behind `.` and `$`.
-pub(super) fn is_identifier(text: &str) -> bool {
+pub(in crate::spec) fn is_identifier(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

@@ -6,6 +6,7 @@
 
 mod api;
 mod base_url;
+mod column_type;
 mod expect;
 mod fields;
 mod grammar;
@@ -32,7 +33,7 @@ use super::tree::{Entry, Node, NodeValue};
 use super::yaml;
 pub use base_url::{BaseUrlError, parse_base_url};
 use fields::{Fields, Keys};
-pub(super) use grammar::duration_text;
+pub(in crate::spec) use grammar::{duration_text, is_identifier};
 use stage::Names;
 
 static PIPELINE: Keys = Keys {

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::super::column_type::{ColumnType, TypeError};
+use super::super::column_type::ColumnType;
 use super::super::fault::{Faults, clip};
 use super::super::language::{self, COLUMN_NAME_BYTES_MAX, COLUMNS_MAX};
 use super::super::model::{Column, Compression, Kind, Located, OnMismatch, Order, Output, Project, Span};
-use super::super::tree::{Entry, Node, NodeValue};
+use super::super::tree::{Entry, NodeValue};
 use super::fields::{Fields, Keys, not_available_yet};
-use super::{expect, grammar, settings};
+use super::{column_type, expect, grammar, settings};
 
 pub(super) static KEYS: Keys = Keys {
     later: &["partition_by", "sort_by", "key", "mode", "format", "target_file_size"],
@@ -49,7 +49,8 @@ pub(super) fn decode(fields: Fields<'_>, faults: &mut Faults) -> Option<Kind> {
 }
 
 fn columns(entry: &Entry, faults: &mut Faults) -> Option<Vec<Column>> {
-    let NodeValue::Map(entries) = &entry.value.value else {
+    let node = column_type::rejoined(&entry.value, faults);
+    let NodeValue::Map(entries) = &node.value else {
         if !expect::is_broken(&entry.value) {
             expect::wrong("columns", &entry.value, "a mapping of names to types", faults)
                 .help("as in `id: int64`");
@@ -77,7 +78,18 @@ fn columns(entry: &Entry, faults: &mut Faults) -> Option<Vec<Column>> {
         }
         folded.insert(column.key.to_lowercase(), column.key_span);
     }
-    entries.iter().map(|entry| column(entry, faults)).collect::<Vec<_>>().into_iter().collect()
+    let columns: Vec<Option<Column>> = entries.iter().map(|entry| column(entry, faults)).collect();
+    let mut leaves = 0;
+    for Column { column_type, .. } in columns.iter().flatten() {
+        leaves += column_type.value.leaves();
+        if leaves > COLUMNS_MAX {
+            faults
+                .error("too-many", column_type.span, format!("a table has at most {COLUMNS_MAX} columns"))
+                .help("each field of a struct counts as one");
+            return None;
+        }
+    }
+    columns.into_iter().collect()
 }
 
 fn column(entry: &Entry, faults: &mut Faults) -> Option<Column> {
@@ -95,8 +107,20 @@ fn column(entry: &Entry, faults: &mut Faults) -> Option<Column> {
         required: false,
         on_mismatch: OnMismatch::default(),
     };
-    if let NodeValue::Map(_) = entry.value.value {
-        let fields = Fields::open(&entry.key, &entry.value, entry.key_span, &COLUMN, faults)?;
+    if column_type::is_taken_apart(&entry.value) {
+        column_type::tell_taken_apart(entry.value.span, &column_type::text_of(&entry.value), faults);
+        return None;
+    }
+    if let NodeValue::Map(entries) = &entry.value.value {
+        if entries.iter().all(|entry| !COLUMN.object.has(&entry.key))
+            && column_type::as_type(&entry.value).is_some()
+        {
+            // An object of names and types is a struct in everybody's eyes but ours.
+            column_type::decode(&entry.key, &entry.value, faults);
+            return None;
+        }
+        let node = column_type::rejoined(&entry.value, faults);
+        let fields = Fields::open(&entry.key, &node, entry.key_span, &COLUMN, faults)?;
         column.value = fields.get("value").and_then(|entry| expect::expression(entry, faults));
         column.required =
             fields.get("required").and_then(|entry| expect::boolean(entry, faults)).unwrap_or(false);
@@ -109,10 +133,10 @@ fn column(entry: &Entry, faults: &mut Faults) -> Option<Column> {
             check_default_value(&column.name, faults);
         }
         let entry = fields.require("type", faults)?;
-        column.column_type = column_type("type", &entry.value, faults)?;
+        column.column_type = column_type::decode("type", &entry.value, faults)?;
     } else {
         check_default_value(&column.name, faults);
-        column.column_type = column_type(&entry.key, &entry.value, faults)?;
+        column.column_type = column_type::decode(&entry.key, &entry.value, faults)?;
     }
     Some(column)
 }
@@ -125,38 +149,6 @@ fn check_default_value(name: &Located<String>, faults: &mut Faults) {
             .error("missing-key", name.span, format!("the column `{path}` needs `value`"))
             .help(format!("`.{path}` is no path of jq: name the field, as in `value: '.[\"{path}\"]'`"));
     }
-}
-
-fn column_type(name: &str, node: &Node, faults: &mut Faults) -> Option<Located<ColumnType>> {
-    if let NodeValue::List(_) = node.value {
-        expect::wrong(name, node, "a type", faults).help("a list of text is `list<string>`");
-        return None;
-    }
-    let text = expect::text(name, node, faults)?;
-    let error = match ColumnType::parse(&text.value) {
-        Ok(column_type) => return Some(Located::new(column_type, text.span)),
-        Err(error) => error,
-    };
-    let title = error.to_string();
-    match error {
-        TypeError::NotYet(what) => {
-            let what = if what.starts_with("struct") { "a struct type" } else { "a list of lists" };
-            not_available_yet(what, text.span, faults);
-        }
-        TypeError::Unclosed(_) => {
-            faults.error("unknown-type", text.span, title).help("as in `list<string>`");
-        }
-        TypeError::Unknown { nearest, .. } => {
-            let fault = faults.error("unknown-type", text.span, title);
-            match nearest {
-                Some(name) => fault.did_you_mean(Some(name)),
-                None => {
-                    fault.help(format!("there are {} and list<…> of them", ColumnType::SCALARS.join(", ")))
-                }
-            };
-        }
-    }
-    None
 }
 
 fn output(entry: &Entry, faults: &mut Faults) -> Option<Output> {

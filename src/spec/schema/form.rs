@@ -126,8 +126,16 @@ fn any_case(word: &str) -> String {
         .collect()
 }
 
-/// What `ColumnType` reads, as far as a regular expression goes.
+/// Levels of types inside one another that are looked through: a regular expression grows with each of them.
+const TYPE_LEVELS: usize = 3;
+
+/// What `ColumnType` reads, as far as a regular expression goes: below [`TYPE_LEVELS`] whatever has its brackets.
 fn column_type() -> String {
-    let name = format!("(?:{})", TYPES.join("|"));
-    format!(r"\s*(?:{name}|list\s*<\s*{name}\s*>)\s*")
+    let name = TYPES.join("|");
+    let mut inner = format!(r"(?:{name}|(?:list|struct)\s*<[\s\S]+>)");
+    for _ in 1..TYPE_LEVELS {
+        let field = format!(r"\s*{}\s*:\s*{inner}\s*", IDENTIFIER.regex);
+        inner = format!(r"(?:{name}|list\s*<\s*{inner}\s*>|struct\s*<{field}(?:,{field})*>)");
+    }
+    format!(r"\s*{inner}\s*")
 }

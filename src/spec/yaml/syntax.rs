@@ -2,6 +2,8 @@
 
 use serde_yaml::granit_parser::{ErrorKind, ScanError};
 
+use super::super::column_type::ColumnType;
+use super::super::decode::is_identifier;
 use super::super::fault::{Faults, clip};
 use super::super::model::Span;
 use super::super::source::Source;
@@ -34,8 +36,9 @@ fn help(line: &str) -> Option<String> {
     if line.trim_start_matches(' ').starts_with('\t') {
         return Some("indent with spaces, not with tabs".to_owned());
     }
-    if line.contains("struct<") {
-        return Some("a type with `: ` in it must be quoted: 'struct<a: int64>'".to_owned());
+    if let Some(text) = split_type(line) {
+        let written = text.parse::<ColumnType>().map_or_else(|_| text.to_owned(), |read| read.to_string());
+        return Some(format!("a type with `: ` in it must be quoted: '{written}'"));
     }
     for key in ["when", "where", "items", "rows", "value"] {
         let value = line.split_once(&format!("{key}:")).map(|(_, rest)| rest.trim_start());
@@ -52,6 +55,27 @@ fn help(line: &str) -> Option<String> {
     None
 }
 
+/// The type without quotes in whose `: ` YAML sees a mapping: from the word before the first `<` with a name
+/// and a `:` behind it to the bracket that closes it, or to the end of the line.
+fn split_type(line: &str) -> Option<&str> {
+    let opens = |at: usize| {
+        let name = line[at + 1..].split_once(':').map_or("", |(name, _)| name);
+        is_identifier(name.trim()) && line[..at].ends_with(|c: char| c.is_ascii_alphanumeric())
+    };
+    let open = line.match_indices('<').map(|(at, _)| at).find(|at| opens(*at))?;
+    let start = line[..open].rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '<')).map_or(0, |at| at + 1);
+    let mut depth = 0;
+    for (at, sign) in line[start..].char_indices() {
+        match sign {
+            '<' => depth += 1,
+            '>' if depth == 1 => return Some(&line[start..=start + at]),
+            '>' => depth -= 1,
+            _ => {}
+        }
+    }
+    Some(line[start..].trim_end())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,7 +84,12 @@ mod tests {
     fn the_line_gives_the_slip_away() {
         for (line, expected) in [
             ("\tstart: 1", Some("tabs")),
-            ("  genre: struct<id: int64>", Some("struct")),
+            ("  genre: struct<id: int64>", Some(": 'struct<id: int64>'")),
+            (
+                "{g: {type: list<struct<id:int64, b: string>>, value: .x}}",
+                Some("'list<struct<id: int64, b: string>>'"),
+            ),
+            ("  genre: row<id: int64, é", Some("'row<id: int64, é'")),
             ("  items: [.results[]]", Some("items: ")),
             ("  {type: string, value: [.a[].b]}", Some("value: ")),
             ("  m: {kind: fetch, path: /movie/{id}}", Some("path with braces")),
