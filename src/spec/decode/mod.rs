@@ -31,6 +31,7 @@ use super::tree::{Entry, Node, NodeValue};
 use super::yaml;
 pub use base_url::{BaseUrlError, parse_base_url};
 use fields::{Fields, Keys};
+pub(crate) use grammar::is_pipeline_name;
 use stage::Names;
 
 /// Most stages of a pipeline: more than a person can follow, and names are searched in a row.
