@@ -67,7 +67,7 @@ Examples:
 Exit codes:
   0  all tables are published                  3  published, with failures within `max_failures`
   1  failed, nothing was published             4  another run of this pipeline is under way
-  2  the file, the usage or the credential     130, 143  stopped by SIGINT or SIGTERM, nothing was published";
+  2  the file, the usage or the credential     130, 143  stopped by SIGINT, SIGTERM";
 
 pub(super) const VALIDATE: &str = "\
 Check pipeline files.

@@ -3,7 +3,7 @@
 //! The templates stand beside this file as YAML with the words `NAME` and `FILE` to be filled in. Invariants: what is
 //! written has no fault and runs with `--mock` as it stands; a file that is there is not overwritten unasked.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use super::exit::Exit;
 use super::help;
 use super::printer::Printer;
-use super::problem::Problem;
+use super::problem::{Problem, Verdict, verdict};
 use crate::spec::is_pipeline_name;
 
 /// The file that a schema is written to, beside the pipeline.
@@ -87,6 +87,35 @@ pub(super) enum InitError {
     Write { path: PathBuf, source: io::Error },
 }
 
+impl InitError {
+    /// What follows from it.
+    pub(super) fn verdict(&self) -> Verdict {
+        use Exit::{Failed, Invalid};
+        match self {
+            Self::Name { nearest, file, .. } => {
+                let name = nearest.as_deref().unwrap_or("films");
+                let file =
+                    file.as_ref().map(|file| format!(" --file {}", quoted(&file.display().to_string())));
+                let hint = format!("`tmdb-etl init {name}{}`", file.unwrap_or_default());
+                Verdict { exit: Invalid, code: "bad-name", hints: vec![hint] }
+            }
+            Self::Exists { .. } => verdict(
+                Invalid,
+                "exists",
+                &["give it another name, write elsewhere with `--file PATH`, or overwrite it with `--force`"],
+            ),
+            Self::Write { source, .. } if source.kind() == io::ErrorKind::NotFound => verdict(
+                Invalid,
+                "not-found",
+                &["make its folder first, or write elsewhere with `--file PATH`"],
+            ),
+            Self::Write { .. } => {
+                verdict(Failed, "not-written", &["write elsewhere with `--file PATH`; `--file -` prints it"])
+            }
+        }
+    }
+}
+
 /// Writes the starter and says what to do next.
 pub(super) fn execute(arguments: &Arguments, printer: &Printer) -> Exit {
     match write(arguments, printer) {
@@ -136,11 +165,9 @@ fn create(path: &Path, text: &str, force: bool, schema: Option<&str>) -> Result<
         _ => InitError::Write { path: path.to_owned(), source },
     };
     // Not "is it there?" and then "write it": in between somebody else may have written it.
-    let mut file = match force {
-        true => File::create(path),
-        false => OpenOptions::new().write(true).create_new(true).open(path),
-    }
-    .map_err(|error| failed(path, error))?;
+    let mut options = OpenOptions::new();
+    let options = if force { options.create(true).truncate(true) } else { options.create_new(true) };
+    let mut file = options.write(true).open(path).map_err(|error| failed(path, error))?;
     let mut whole = String::new();
     if let Some(schema) = schema {
         // The schema is the same for every pipeline, and of this version of the program.

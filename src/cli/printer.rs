@@ -14,12 +14,13 @@ use super::exit::Exit;
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Color {
-    /// On a terminal that knows colours, unless `NO_COLOR` is set (no-color.org).
+    // On a terminal that knows colours, unless `NO_COLOR` is set (no-color.org). No doc comments here: they would take
+    // ten lines of every `--help`.
     #[default]
     Auto,
-    /// Even into a file.
+    // Even into a file.
     Always,
-    /// Not at all.
+    // Not at all.
     Never,
 }
 

@@ -6,6 +6,7 @@ use std::io;
 
 use super::exit::{Exit, Signal};
 use super::init::{InitError, quoted};
+use super::show::of_point;
 use crate::mock::{MockError, RecordingsError};
 use crate::plan::PointError;
 use crate::project::ProjectError;
@@ -41,10 +42,10 @@ pub(super) enum Problem {
     Init(#[from] InitError),
     /// There is no such point to show.
     #[error("{error}")]
-    Point { file: String, error: PointError },
+    Point { again: String, error: Box<PointError> },
     /// Rows are made by columns, not by an expression.
     #[error("`{table}` is a table: its rows are what its columns make, and no document")]
-    RowsAsTheyAre { file: String, table: String, reads: Vec<String> },
+    RowsAsTheyAre { again: String, table: String, reads: Vec<String> },
     /// Threads or signal handlers.
     #[error("start the program")]
     Start(#[from] io::Error),
@@ -123,15 +124,12 @@ impl Problem {
                 &["a line is like `/movie/603?language=en-US`, `200`, `movie_603.json`, with tabs between"],
             ),
             Self::Run { error, signal } => of_run(error, *signal),
-            Self::Init(error) => of_init(error),
-            Self::Point { file, error } => of_point(file, error),
-            Self::RowsAsTheyAre { file, reads, .. } => {
-                let hints = reads.iter().map(|read| {
-                    format!(
-                        "try expressions on what it reads: `tmdb-etl show {} {read} --jq …`",
-                        quoted(file)
-                    )
-                });
+            Self::Init(error) => error.verdict(),
+            Self::Point { again, error } => of_point(again, error),
+            Self::RowsAsTheyAre { again, reads, .. } => {
+                let hints = reads
+                    .iter()
+                    .map(|read| format!("try expressions on what it reads: `{again} {read} --jq …`"));
                 Verdict { exit: Invalid, code: "no-document", hints: hints.collect() }
             }
             Self::Start(_) => verdict(
@@ -273,53 +271,7 @@ fn of_sink(error: &SinkError) -> Verdict {
     }
 }
 
-fn of_init(error: &InitError) -> Verdict {
-    use Exit::{Failed, Invalid};
-    match error {
-        InitError::Name { nearest, file, .. } => {
-            let name = nearest.as_deref().unwrap_or("films");
-            let file = file.as_ref().map(|file| format!(" --file {}", quoted(&file.display().to_string())));
-            let hint = format!("`tmdb-etl init {name}{}`", file.unwrap_or_default());
-            Verdict { exit: Invalid, code: "bad-name", hints: vec![hint] }
-        }
-        InitError::Exists { .. } => verdict(
-            Invalid,
-            "exists",
-            &["give it another name, write elsewhere with `--file PATH`, or overwrite it with `--force`"],
-        ),
-        InitError::Write { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-            verdict(Invalid, "not-found", &["make its folder first, or write elsewhere with `--file PATH`"])
-        }
-        InitError::Write { .. } => {
-            verdict(Failed, "not-written", &["write elsewhere with `--file PATH`; `--file -` prints it"])
-        }
-    }
-}
-
-fn of_point(file: &str, error: &PointError) -> Verdict {
-    let (code, nearest, hint) = match error {
-        PointError::None { known } => (
-            "no-stage",
-            None,
-            format!("`tmdb-etl show {} STAGE`, with one of {}", quoted(file), known.join(", ")),
-        ),
-        PointError::Stage { nearest, known, .. } => {
-            ("unknown-stage", nearest.as_deref(), format!("there are {}", known.join(", ")))
-        }
-        PointError::Port { known, stage, .. } if known.is_empty() => {
-            ("unknown-port", None, format!("it has no ports: `tmdb-etl show {} {stage}`", quoted(file)))
-        }
-        PointError::Port { nearest, known, stage, .. } => {
-            ("unknown-port", nearest.as_deref(), format!("there are {stage}, {}", known.join(", ")))
-        }
-    };
-    let mut hints: Vec<String> =
-        nearest.map(|nearest| format!("did you mean `{nearest}`?")).into_iter().collect();
-    hints.push(hint);
-    Verdict { exit: Exit::Invalid, code, hints }
-}
-
-fn verdict(exit: Exit, code: &'static str, hints: &[&str]) -> Verdict {
+pub(super) fn verdict(exit: Exit, code: &'static str, hints: &[&str]) -> Verdict {
     Verdict { exit, code, hints: hints.iter().map(|&hint| hint.to_owned()).collect() }
 }
 

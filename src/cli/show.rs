@@ -16,16 +16,17 @@ use clap::ArgAction;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
+use super::init::quoted;
 use super::pipeline::{Findings, load, parse_set};
 use super::printer::Printer;
-use super::problem::Problem;
+use super::problem::{Problem, Verdict};
 use super::run::{base_url_from_env, dice, transport};
 use super::signals::Signals;
 use super::{help, logging};
 use crate::event::{Event, Listener};
 use crate::mock::{self, Config, Mock};
 use crate::plan::expr::Expr;
-use crate::plan::{Cargo, Options, Plan, Source, read_expression};
+use crate::plan::{Cargo, Options, Plan, PointError, Source, read_expression};
 use crate::report::{Counters, Log, Mode, Progress};
 use crate::run::{RunError, Showing, Sight, show};
 use crate::spec::{Port, Source as Text};
@@ -45,11 +46,17 @@ pub(super) struct Arguments {
     /// Where to look: a stage, or a port of it, like `movies` or `similar.found`.
     #[arg(value_name = "STAGE[.PORT]", default_value = "", hide_default_value = true)]
     point: String,
+    /// Ask the embedded API instead of TMDB: made-up films, no account needed.
+    #[arg(long, help_heading = help::INPUT)]
+    mock: bool,
+    /// Set a param; the value must have the type of the default. Repeatable.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set, help_heading = help::INPUT)]
+    set: Vec<(String, String)>,
     /// Print at most N lines, then stop asking.
     #[arg(short = 'n', long, value_name = "N", default_value = "3", help_heading = help::OUTPUT)]
     limit: NonZeroUsize,
     /// Print what this expression gives, as it would in the file: with $doc, $item, $parent, $params and $meta.
-    #[arg(short = 'q', long, value_name = "EXPR", conflicts_with = "meta", help_heading = help::OUTPUT)]
+    #[arg(long, value_name = "EXPR", conflicts_with = "meta", help_heading = help::OUTPUT)]
     jq: Option<String>,
     /// Print what expressions know: {"doc": …, "item": …, "parent": …, "meta": …}.
     #[arg(long, help_heading = help::OUTPUT)]
@@ -57,12 +64,6 @@ pub(super) struct Arguments {
     /// Print over several lines, indented.
     #[arg(long, help_heading = help::OUTPUT)]
     pretty: bool,
-    /// Ask the embedded API instead of TMDB: made-up films, no account needed.
-    #[arg(long, help_heading = help::INPUT)]
-    mock: bool,
-    /// Set a param; the value must have the type of the default. Repeatable.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set, help_heading = help::INPUT)]
-    set: Vec<(String, String)>,
     /// Log to stderr; twice for every event.
     #[arg(short, long, action = ArgAction::Count, help_heading = help::OUTPUT)]
     verbose: u8,
@@ -86,7 +87,7 @@ pub(super) fn execute(arguments: Arguments, printer: &Printer) -> Exit {
 
 fn on_runtime(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
     let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(2).enable_all().build()?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         let mut signals = Signals::new()?;
         let embedded = if arguments.mock {
             Some(mock::start(Config::default()).await.map_err(Problem::from)?)
@@ -98,7 +99,10 @@ fn on_runtime(arguments: &Arguments, printer: &Printer) -> Result<(), Problem> {
             embedded.stop().await;
         }
         result
-    })
+    });
+    // An expression that is still at work on a thread has nobody left to tell, and nothing to lose.
+    runtime.shutdown_background();
+    result
 }
 
 async fn look(
@@ -113,8 +117,9 @@ async fn look(
         findings.tell(printer);
         return Err(findings.problem());
     };
-    let file = arguments.file.display().to_string();
-    let at = plan.point(&arguments.point).map_err(|error| Problem::Point { file: file.clone(), error })?;
+    let at = plan
+        .point(&arguments.point)
+        .map_err(|error| Problem::Point { again: again(arguments), error: error.into() })?;
     let expr = expression(arguments, &plan, at, printer)?;
     let transport = transport(&plan, embedded.is_some())?;
 
@@ -136,6 +141,7 @@ async fn look(
         listener: Arc::new(listeners),
     };
     let told = Cell::new(false);
+    let again = again(arguments);
     let showing = show(showing, |sight| {
         match sight {
             Sight::Line(line) if arguments.pretty => printer.data(&pretty::indented(&line)),
@@ -158,9 +164,43 @@ async fn look(
     };
     progress.finish();
     if result? == 0 && !told.get() && printer.is_heard() {
-        printer.talk(&nothing::why(&plan, at, &file, &counters.snapshot()));
+        printer.talk(&nothing::why(&plan, at, &again, &counters.snapshot()));
     }
     Ok(())
+}
+
+/// The command up to its point, for hints: what was asked of the embedded API is to be asked of it again.
+fn again(arguments: &Arguments) -> String {
+    let mut command = format!("tmdb-etl show {}", quoted(&arguments.file.display().to_string()));
+    if arguments.mock {
+        command.push_str(" --mock");
+    }
+    for (name, value) in &arguments.set {
+        command.extend([" --set ", &quoted(&format!("{name}={value}"))]);
+    }
+    command
+}
+
+/// What follows from a point that is none; `again` is the command up to it.
+pub(super) fn of_point(again: &str, error: &PointError) -> Verdict {
+    let (code, nearest, hint) = match error {
+        PointError::None { known } => {
+            ("no-stage", None, format!("`{again} STAGE`, with one of {}", known.join(", ")))
+        }
+        PointError::Stage { nearest, known, .. } => {
+            ("unknown-stage", nearest.as_deref(), format!("there are {}", known.join(", ")))
+        }
+        PointError::Port { known, stage, .. } if known.is_empty() => {
+            ("unknown-port", None, format!("it has no ports: `{again} {stage}`"))
+        }
+        PointError::Port { nearest, known, stage, .. } => {
+            ("unknown-port", nearest.as_deref(), format!("there are {stage}, {}", known.join(", ")))
+        }
+    };
+    let mut hints: Vec<String> =
+        nearest.map(|nearest| format!("did you mean `{nearest}`?")).into_iter().collect();
+    hints.push(hint);
+    Verdict { exit: Exit::Invalid, code, hints }
 }
 
 /// What to print of each document or item.
@@ -168,8 +208,11 @@ fn expression(arguments: &Arguments, plan: &Plan, at: Source, printer: &Printer)
     let own = arguments.jq.is_some() || arguments.meta;
     if own && plan.cargo(at) == Cargo::Rows && at.port == Port::Main {
         let reads = plan.stages[at.stage].inputs.iter().map(|source| plan.point_name(*source)).collect();
-        let file = arguments.file.display().to_string();
-        return Err(Problem::RowsAsTheyAre { file, table: arguments.point.clone(), reads });
+        return Err(Problem::RowsAsTheyAre {
+            again: again(arguments),
+            table: arguments.point.clone(),
+            reads,
+        });
     }
     let of_seed = plan.cargo(at) == Cargo::Items && at.port == Port::Main;
     let text = match &arguments.jq {

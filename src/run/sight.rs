@@ -60,14 +60,14 @@ impl View {
 fn outputs(expr: &Expr, of_seed: bool, run: &RunScope, document: &Document, limit: usize) -> Vec<Sight> {
     let items = if of_seed {
         match Json::parse(&document.body) {
-            Ok(item) => Scope::without_document(run).items(expr, Input::Json(&item)),
+            Ok(item) => Scope::without_document(run).first(expr, Input::Json(&item), limit),
             Err(fault) => unreachable!("an item is JSON: {fault}"),
         }
     } else {
-        Scope::new(run, document).items(expr, Input::Document)
+        Scope::new(run, document).first(expr, Input::Document, limit)
     };
     let line = |json: &Json| Sight::Line(json.to_text());
-    let mut sights: Vec<Sight> = items.values.iter().take(limit).map(line).collect();
+    let mut sights: Vec<Sight> = items.values.iter().map(line).collect();
     if let Some(error) = items.error {
         sights.push(Sight::Failure(format!("the expression failed on item {}: {error}", shown(document))));
     }

@@ -74,7 +74,8 @@ fn runs() -> Vec<RunError> {
 
 fn problems() -> Vec<Problem> {
     let (file, known) = (|| "films.yaml".to_owned(), || vec!["movies (documents)".to_owned()]);
-    let point = |error| Problem::Point { file: file(), error };
+    let again = || "tmdb-etl show films.yaml".to_owned();
+    let point = |error: PointError| Problem::Point { again: again(), error: error.into() };
     let listen = MockError::Listen { addr: ([127, 0, 0, 1], 80).into(), source: disk() };
     let port = |known| PointError::Port {
         stage: "films".into(),
@@ -114,7 +115,7 @@ fn problems() -> Vec<Problem> {
         point(PointError::Stage { name: "moveis".into(), nearest: Some("movies".into()), known: known() }),
         point(port(Vec::new())),
         point(port(known())),
-        Problem::RowsAsTheyAre { file: file(), table: "films".into(), reads: vec!["movies".into()] },
+        Problem::RowsAsTheyAre { again: again(), table: "films".into(), reads: vec!["movies".into()] },
         Problem::Start(disk()),
     ];
     all.extend(runs().into_iter().map(|error| Problem::Run { error, signal: None }));

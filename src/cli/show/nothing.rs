@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
+use super::super::init::quoted;
 use crate::plan::{Plan, Source, StageKind, StagePlan};
 use crate::report::{Snapshot, StageSnapshot};
 use crate::spec::Port;
 
-/// What each stage on the way did, where the flow ended, and what to look at next.
-pub(super) fn why(plan: &Plan, at: Source, file: &str, snapshot: &Snapshot) -> String {
+/// What each stage on the way did, where the flow ended, and what to look at next; `again` is the command up to its
+/// point.
+pub(super) fn why(plan: &Plan, at: Source, again: &str, snapshot: &Snapshot) -> String {
     let (cut, points) = plan.upstream_of(at);
     let requests = counted(snapshot.totals().requests, "request");
     let mut text = format!("nothing arrived at `{}`: the run ended after {requests}\n", plan.point_name(at));
@@ -20,7 +22,7 @@ pub(super) fn why(plan: &Plan, at: Source, file: &str, snapshot: &Snapshot) -> S
         StageKind::Project(table) if arrived(&cut, points[0], snapshot) => match &table.rows {
             Some(rows) => (
                 format!("`rows: {}` of `{}` gave nothing", rows.source(), table.stage),
-                Some(format!("{} --jq '{}'", cut.point_name(points[0]), rows.source())),
+                Some(format!("{} --jq {}", cut.point_name(points[0]), quoted(rows.source()))),
             ),
             None => (format!("`{}` made no row", table.stage), Some(cut.point_name(points[0]))),
         },
@@ -28,7 +30,7 @@ pub(super) fn why(plan: &Plan, at: Source, file: &str, snapshot: &Snapshot) -> S
     };
     let _ = writeln!(text, "{reason}");
     if let Some(hint) = hint {
-        let _ = writeln!(text, "hint: see what comes before: tmdb-etl show {file} {hint}");
+        let _ = writeln!(text, "hint: see what comes before: {again} {hint}");
     }
     text
 }
@@ -78,16 +80,14 @@ fn reason(plan: &Plan, at: Source, snapshot: &Snapshot) -> (String, Option<Strin
             let reason = format!("`where: {}` of `{id}` let nothing through{errors}", filter.where_.source());
             (reason, before.map(name))
         }
-        _ => match before {
-            Some(before) => reason(plan, before, snapshot),
-            None => {
-                let edge = plan.item_edges.iter().find(|edge| edge.to == at.stage);
-                match edge {
-                    Some(edge) => reason(plan, Source { stage: edge.from, port: Port::Found }, snapshot),
-                    None => (format!("`{id}` had nothing to do"), None),
-                }
+        _ => {
+            let found = plan.item_edges.iter().find(|edge| edge.to == at.stage);
+            let found = found.map(|edge| Source { stage: edge.from, port: Port::Found });
+            match before.or(found) {
+                Some(before) => reason(plan, before, snapshot),
+                None => (format!("`{id}` had nothing to do"), None),
             }
-        },
+        }
     }
 }
 

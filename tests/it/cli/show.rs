@@ -1,5 +1,6 @@
 //! `show`: what is printed, what is asked for, and what stays untouched.
 
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
@@ -46,10 +47,11 @@ fn lines(shown: &str) -> Vec<Value> {
 
 #[test]
 fn three_lines_cost_a_few_requests_and_leave_nothing() {
-    // A film and its similar ones are two requests, and one of each may be on its way when there is enough.
-    for (point, least, most) in
-        [("many", 0, 0), ("movies", 3, 9), ("films", 3, 9), ("similar", 6, 11), ("links", 4, 11)]
-    {
+    // A film and its similar ones are two requests. Whatever the scheduler does, no more can run ahead of the lines than
+    // fits between a stage and the printer: the edge of the tap, the tap, the edge behind it, and a film in each hand.
+    let (least, most) = (3, 20);
+    for point in ["many", "movies", "films", "similar", "links"] {
+        let (least, most) = if point == "many" { (0, 0) } else { (least, most) };
         let (shown, stats, place) = show(&[point], Config::default());
         assert!(shown.starts_with("exit 0\n") && shown.ends_with("--- stderr\n"), "{shown}");
         assert_eq!(lines(&shown).len(), 3, "{point}");
@@ -131,7 +133,7 @@ fn a_point_that_is_none_is_answered_with_those_there_are() {
     {
         let arguments: Vec<&str> =
             ["show", "wide.yaml", point, "--mock"].into_iter().filter(|word| !word.is_empty()).collect();
-        shown += &format!("$ show wide.yaml {point}\n{}\n", place.check(&arguments, &[]));
+        writeln!(shown, "$ show wide.yaml {point}\n{}", place.check(&arguments, &[])).unwrap();
     }
     insta::assert_snapshot!(shown);
 }
@@ -180,7 +182,7 @@ fn why_nothing_arrived_is_told() {
         ("gone", "links"),
         ("wide", "similar.failed"),
     ] {
-        shown += &format!("$ show {file}.yaml {point}\n");
+        writeln!(shown, "$ show {file}.yaml {point}").unwrap();
         shown += &place.check(&["show", &format!("{file}.yaml"), point, "--mock"], &[]);
         shown += "\n";
     }
@@ -196,6 +198,30 @@ fn a_reader_that_goes_away_ends_it_quietly() {
     let arguments = ["show", "wide.yaml", "movies", "--mock", "--limit", "9999"];
     let output = place.command(&arguments, &[]).stdout(writer).output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn an_endless_expression_ends_at_the_limit() {
+    let place = Place::new();
+    for expr in ["repeat(.id)", "range(0; 1e300)", ".id, error(\"late\")"] {
+        let arguments = ["show", "small.yaml", "movies", "--mock", "-n", "1", "--jq", expr];
+        let shown = place.check(&arguments, &[]);
+        assert!(shown.starts_with("exit 0\n") && lines(&shown).len() == 1, "{expr}: {shown}");
+    }
+}
+
+#[test]
+fn a_full_disk_under_stdout_is_told_once() {
+    let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else {
+        println!("there is no /dev/full here; skipped");
+        return;
+    };
+    let place = Place::new();
+    let output =
+        place.command(&["show", "small.yaml", "movies", "--mock"], &[]).stdout(full).output().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.matches("error:").count() == 1 && told.contains("\nhint: make room"), "{told}");
 }
 
 #[test]

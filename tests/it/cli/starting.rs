@@ -1,5 +1,6 @@
 //! The first minutes: help, a starter pipeline, completions, and readers that go away.
 
+use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 
 use super::place::{Place, text};
@@ -118,7 +119,7 @@ fn init_overwrites_nothing_unasked() {
         &["init", "other", "--file", "other file.yaml"],
         &["init", "--force"],
     ] {
-        shown += &format!("$ {}\n{}\n", arguments.join(" "), place.check(arguments, &[]));
+        writeln!(shown, "$ {}\n{}", arguments.join(" "), place.check(arguments, &[])).unwrap();
         if arguments != ["init", "--force"] {
             assert_eq!(std::fs::read_to_string(place.path().join("films.yaml")).unwrap(), "mine");
         }
