@@ -138,7 +138,9 @@ fn write(arguments: &Arguments, printer: &Printer) -> Result<(), InitError> {
         printer.data(&template.filled(name, &format!("{name}.yaml")));
         return Ok(());
     }
-    let file = path.display().to_string();
+    // As an argument it must not look like an option.
+    let dash = if path.as_os_str().as_encoded_bytes().starts_with(b"-") { "./" } else { "" };
+    let file = format!("{dash}{}", path.display());
     create(&path, &template.filled(name, &file), arguments.force, schema().as_deref())?;
     let (file, look) = (quoted(&file), template.first_look());
     printer.talk(&format!(

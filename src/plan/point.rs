@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::expr::FieldSet;
 use super::{ItemEdge, Plan, SeedItems, Source, StageIndex, StageKind, StagePlan};
-use crate::spec::{MaxFailures, Order, Port, PortRef, nearest};
+use crate::spec::{MaxFailures, Order, Port, PortRef, clip, nearest};
 
 /// Why a text names no point of a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,7 +86,7 @@ impl Plan {
             });
             // The port may be a slip of its own.
             let nearest = nearest.filter(|text| self.point(text).is_ok());
-            return Err(PointError::Stage { name: name.to_owned(), nearest, known: self.described() });
+            return Err(PointError::Stage { name: clip(name), nearest, known: self.described() });
         };
         let stage = &self.stages[index];
         let wanted = port.unwrap_or_default();
@@ -100,7 +100,7 @@ impl Plan {
         Err(PointError::Port {
             stage: name.to_owned(),
             kind: stage.kind_name(),
-            port: wanted.to_owned(),
+            port: clip(wanted),
             nearest: nearest(wanted, ports.iter().copied()).map(|port| format!("{name}.{port}")),
             known: ports.iter().map(|port| format!("{name}.{port}")).collect(),
         })
