@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::ValueHint;
+
 use super::exit::Exit;
+use super::help;
 use super::printer::Printer;
 use super::problem::Problem;
 use super::signals::Signals;
@@ -11,30 +14,31 @@ use crate::mock::{self, Auth, Config, Fault, FaultKind, Latency, RateLimit, Stat
 
 /// Serve the embedded API: made-up films that answer like TMDB, for trying pipelines and for tests.
 #[derive(Debug, clap::Args)]
+#[command(long_about = help::MOCK, after_long_help = help::MOCK_EXAMPLES)]
 pub(super) struct Arguments {
     /// Where to listen; port 0 takes any free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
     addr: SocketAddr,
     /// Size of the invented catalogue: ids 1 to N, beside the real Marvel films.
-    #[arg(long, value_name = "N", default_value_t = Config::default().films)]
+    #[arg(long, value_name = "N", default_value_t = Config::default().films, help_heading = help::INPUT)]
     films: u32,
     /// How long an answer takes, e.g. 50ms or 50ms±20ms.
-    #[arg(long, value_name = "TIME", default_value = "0ms")]
+    #[arg(long, value_name = "TIME", default_value = "0ms", help_heading = help::SPEED)]
     latency: Latency,
     /// Over it, the answer is 429; e.g. 40/s, in every sliding window.
-    #[arg(long, value_name = "N/TIME")]
+    #[arg(long, value_name = "N/TIME", help_heading = help::SPEED)]
     rate_limit: Option<RateLimit>,
     /// Send Retry-After with a 429, which TMDB does not.
-    #[arg(long)]
+    #[arg(long, help_heading = help::SPEED)]
     retry_after: bool,
     /// What goes wrong, and how often: 500, 429, html, cut, reset, slow or dead; repeatable.
-    #[arg(long, value_name = "KIND=SHARE")]
+    #[arg(long, value_name = "KIND=SHARE", help_heading = help::SPEED)]
     fault: Vec<Fault>,
     /// What catalogue and faults are made from.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = help::INPUT)]
     seed: u64,
     /// A folder of recorded answers, which go before the catalogue.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = help::INPUT)]
     recordings: Option<PathBuf>,
 }
 

@@ -12,7 +12,10 @@
     reason = "settings from the environment and the time that a person waits are read here, and handed down"
 )]
 
+mod completions;
 mod exit;
+mod help;
+mod init;
 mod logging;
 mod mock;
 mod outcome;
@@ -22,6 +25,7 @@ mod printer;
 mod problem;
 mod run;
 mod schema;
+mod show;
 mod signals;
 mod validate;
 
@@ -30,49 +34,49 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use exit::{Exit, Signal};
-use printer::Printer;
+use printer::{Color, Printer};
 
 /// Reads the TMDB API as a YAML file describes it, and leaves Parquet.
 #[derive(Debug, Parser)]
-#[command(name = "tmdb-etl", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "tmdb-etl", version, max_term_width = 100)]
+#[command(after_help = help::FIRST_STEPS, after_long_help = help::AFTER)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    /// Colour help and messages: auto does on a terminal, unless NO_COLOR is set.
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, help_heading = help::OUTPUT)]
+    color: Color,
 }
-
-const AFTER_HELP: &str = "\
-Exit codes:
-  0  complete
-  1  failed, nothing was published
-  2  invalid file or usage
-  3  partial: published, with failures within `max_failures`
-  4  locked by another run
-  130, 143  stopped by a signal, nothing was published
-
-This product uses the TMDB API but is not endorsed or certified by TMDB.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Arguments),
-    Validate(validate::Arguments),
-    Plan(plan::Arguments),
+    Completions(completions::Arguments),
+    Init(init::Arguments),
     Mock(mock::Arguments),
+    Plan(plan::Arguments),
+    Run(run::Arguments),
     Schema(schema::Arguments),
+    Show(show::Arguments),
+    Validate(validate::Arguments),
 }
 
 /// Does what the arguments (the program's name first) ask for.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let printer = Printer::new();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let printer = Printer::new(Color::asked_for(&arguments));
     let command = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments.command,
         Err(error) => return usage(&error, printer),
     };
     let exit = match command {
-        Command::Run(arguments) => run::execute(arguments, &printer),
-        Command::Validate(arguments) => validate::execute(&arguments, &printer),
-        Command::Plan(arguments) => plan::execute(arguments, &printer),
+        Command::Completions(arguments) => completions::execute(&arguments, &printer),
+        Command::Init(arguments) => init::execute(&arguments, &printer),
         Command::Mock(arguments) => mock::execute(arguments, &printer),
+        Command::Plan(arguments) => plan::execute(arguments, &printer),
+        Command::Run(arguments) => run::execute(arguments, &printer),
         Command::Schema(arguments) => schema::execute(&arguments, &printer),
+        Command::Show(arguments) => show::execute(arguments, &printer),
+        Command::Validate(arguments) => validate::execute(&arguments, &printer),
     };
     printer.finish(exit)
 }
@@ -80,11 +84,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 /// Help and version are data; anything else that clap has to say is talk.
 fn usage(error: &clap::Error, printer: Printer) -> Exit {
     let text = error.render();
+    let shown = |coloured: bool| if coloured { text.ansi().to_string() } else { text.to_string() };
     if error.use_stderr() {
-        printer.talk(&if printer.is_coloured() { text.ansi().to_string() } else { text.to_string() });
+        printer.talk(&shown(printer.is_coloured()));
         printer.finish(Exit::Invalid)
     } else {
-        printer.data(&text.to_string());
+        printer.data(&shown(printer.is_data_coloured()));
         printer.finish(Exit::Complete)
     }
 }

@@ -34,6 +34,11 @@ pub(super) fn load(
 }
 
 impl Findings {
+    /// What is wrong with what was not loaded as a file.
+    pub(super) fn new(source: Source, faults: Faults) -> Self {
+        Self { source, faults }
+    }
+
     /// Tells all of them at once.
     pub(super) fn tell(&self, printer: &Printer) {
         if self.faults.is_empty() {

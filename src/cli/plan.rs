@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::ValueHint;
+
 use super::exit::Exit;
+use super::help;
 use super::pipeline::{load, parse_set};
 use super::printer::Printer;
 use super::problem::Problem;
@@ -12,15 +15,16 @@ use crate::tmdb::Http;
 
 /// Show what a pipeline means: its graph, its requests, the schema of every table.
 #[derive(Debug, clap::Args)]
+#[command(long_about = help::PLAN, after_long_help = help::PLAN_EXAMPLES)]
 pub(super) struct Arguments {
     /// The pipeline file.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: PathBuf,
     /// Set a param; the value must have the type of the default.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set, help_heading = help::INPUT)]
     set: Vec<(String, String)>,
     /// Where relative outputs start.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = help::OUTPUT)]
     out: Option<PathBuf>,
 }
 

@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use std::io;
 
 use super::exit::{Exit, Signal};
-use crate::mock::MockError;
+use super::init::{InitError, quoted};
+use super::show::of_point;
+use crate::mock::{MockError, RecordingsError};
+use crate::plan::PointError;
 use crate::project::ProjectError;
 use crate::run::RunError;
 use crate::sink::SinkError;
@@ -34,6 +37,15 @@ pub(super) enum Problem {
         /// The signal that stopped it, if one did.
         signal: Option<Signal>,
     },
+    /// No starter was written.
+    #[error(transparent)]
+    Init(#[from] InitError),
+    /// There is no such point to show.
+    #[error("{error}")]
+    Point { again: String, error: Box<PointError> },
+    /// Rows are made by columns, not by an expression.
+    #[error("`{table}` is a table: its rows are what its columns make, and no document")]
+    RowsAsTheyAre { again: String, table: String, reads: Vec<String> },
     /// Threads or signal handlers.
     #[error("start the program")]
     Start(#[from] io::Error),
@@ -57,7 +69,16 @@ impl Problem {
     pub(super) fn verdict(&self) -> Verdict {
         use Exit::{Failed, Invalid};
         match self {
-            Self::Faults { .. } => verdict(Invalid, "invalid-file", &[]),
+            Self::Faults { file, .. } => {
+                let hint = match file.as_str() {
+                    "--jq" => "quote it for the shell: `--jq '.title'`; every expression of a file is written like it"
+                        .to_owned(),
+                    file => {
+                        format!("`tmdb-etl validate {}` checks it again, and makes no request", quoted(file))
+                    }
+                };
+                Verdict { exit: Invalid, code: "invalid-file", hints: vec![hint] }
+            }
             Self::NoCredential { base_url } => {
                 let mut hints = vec![
                     format!("set TMDB_TOKEN to an API Read Access Token, free with an account: {SETTINGS}"),
@@ -87,10 +108,35 @@ impl Problem {
             Self::Mock(MockError::Listen { .. }) => {
                 verdict(Failed, "listen", &["port 0 takes any free one: `--addr 127.0.0.1:0`"])
             }
-            Self::Mock(MockError::Faults { .. }) => verdict(Invalid, "mock-faults", &[]),
-            Self::Mock(MockError::Recordings(_)) => verdict(Invalid, "recordings", &[]),
+            Self::Mock(MockError::Faults { .. }) => verdict(
+                Invalid,
+                "mock-faults",
+                &["lower the shares of `--fault`; together they are 100% at the most"],
+            ),
+            Self::Mock(MockError::Recordings(RecordingsError::Read { .. })) => verdict(
+                Invalid,
+                "recordings",
+                &["`--recordings DIR` names a folder with an `index.tsv` and the files that it lists"],
+            ),
+            Self::Mock(MockError::Recordings(RecordingsError::Line { .. })) => verdict(
+                Invalid,
+                "recordings",
+                &["a line is like `/movie/603?language=en-US`, `200`, `movie_603.json`, with tabs between"],
+            ),
             Self::Run { error, signal } => of_run(error, *signal),
-            Self::Start(_) => verdict(Failed, "start", &[]),
+            Self::Init(error) => error.verdict(),
+            Self::Point { again, error } => of_point(again, error),
+            Self::RowsAsTheyAre { again, reads, .. } => {
+                let hints = reads
+                    .iter()
+                    .map(|read| format!("try expressions on what it reads: `{again} {read} --jq …`"));
+                Verdict { exit: Invalid, code: "no-document", hints: hints.collect() }
+            }
+            Self::Start(_) => verdict(
+                Failed,
+                "start",
+                &["the system has no threads, files or memory left; see `ulimit -a`"],
+            ),
         }
     }
 
@@ -149,13 +195,19 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
         RunError::Project(ProjectError::Mismatch { .. }) => {
             verdict(Failed, "mismatch", &["`on_mismatch: null` or `drop` bears such values and counts them"])
         }
-        RunError::Project(ProjectError::Overflow { .. }) => verdict(Failed, "overflow", &[]),
+        RunError::Project(ProjectError::Overflow { .. }) => {
+            verdict(Failed, "overflow", &["give the column less to hold, for instance a shorter `value`"])
+        }
         RunError::Sink(error) => of_sink(error),
         RunError::Spool { .. } => verdict(Failed, "spool", &["TMPDIR names the folder for temporary files"]),
         RunError::Panicked { .. } => {
             verdict(Failed, "bug", &["this is a bug in tmdb-etl; please report it with the lines above"])
         }
-        RunError::Stopped => verdict(Exit::Stopped(signal.unwrap_or(Signal::Interrupt)), "stopped", &[]),
+        RunError::Stopped => verdict(
+            Exit::Stopped(signal.unwrap_or(Signal::Interrupt)),
+            "stopped",
+            &["the same command starts afresh; what was published before is as it was"],
+        ),
         RunError::Closed(_) => verdict(Failed, "bug", &["this is a bug in tmdb-etl; please report it"]),
     }
 }
@@ -171,17 +223,31 @@ fn of_sink(error: &SinkError) -> Verdict {
             "not-permitted",
             &["write elsewhere: `--out DIR` for tables, `--state DIR` for state"],
         ),
-        SinkError::Disk { .. } => verdict(Failed, "disk", &[]),
+        SinkError::Disk { .. } => verdict(
+            Failed,
+            "disk",
+            &["check the disk and the path, or write elsewhere with `--out DIR` and `--state DIR`"],
+        ),
         SinkError::NotAFile { .. } => {
             verdict(Invalid, "not-a-file", &["move it, or give the table another path"])
         }
-        SinkError::BadPath { .. } => verdict(Invalid, "bad-path", &[]),
+        SinkError::BadPath { .. } => {
+            verdict(Invalid, "bad-path", &["a path of a table is like `out/films.parquet`"])
+        }
         SinkError::SamePath { .. } => verdict(Invalid, "same-output", &["give each table a path of its own"]),
-        SinkError::UnsupportedColumn { .. } => verdict(Invalid, "unsupported-column", &[]),
+        SinkError::UnsupportedColumn { .. } => verdict(
+            Invalid,
+            "unsupported-column",
+            &["give the column another `type`, or make it text: `type: json`"],
+        ),
         SinkError::SchemaMismatch { .. } => {
             verdict(Failed, "bug", &["this is a bug in tmdb-etl; please report it"])
         }
-        SinkError::Encode { .. } => verdict(Failed, "encode", &[]),
+        SinkError::Encode { .. } => verdict(
+            Failed,
+            "encode",
+            &["check that the disk has room; if it has, this is a bug in tmdb-etl: please report it"],
+        ),
         SinkError::Locked { .. } => verdict(Locked, "locked", &["wait for it, or stop it"]),
         SinkError::TableLocked { .. } => {
             verdict(Locked, "table-locked", &["run the same command again when it is done"])
@@ -205,9 +271,12 @@ fn of_sink(error: &SinkError) -> Verdict {
     }
 }
 
-fn verdict(exit: Exit, code: &'static str, hints: &[&str]) -> Verdict {
+pub(super) fn verdict(exit: Exit, code: &'static str, hints: &[&str]) -> Verdict {
     Verdict { exit, code, hints: hints.iter().map(|&hint| hint.to_owned()).collect() }
 }
+
+#[cfg(test)]
+mod every_tests;
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use clap::{ArgAction, ValueEnum};
+use clap::{ArgAction, ValueEnum, ValueHint};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Signal};
@@ -18,7 +18,7 @@ use super::pipeline::{Findings, load, parse_set};
 use super::printer::Printer;
 use super::problem::Problem;
 use super::signals::Signals;
-use super::{logging, outcome};
+use super::{help, logging, outcome};
 use crate::event::Listener;
 use crate::mock::{self, Config, Mock};
 use crate::plan::{Options, Plan};
@@ -32,33 +32,37 @@ const LAST_WRITES: Duration = Duration::from_secs(5);
 
 /// Run a pipeline and publish its tables.
 #[derive(Debug, clap::Args)]
+#[command(long_about = help::RUN, after_long_help = help::RUN_EXAMPLES)]
 pub(super) struct Arguments {
     /// The pipeline file.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: PathBuf,
     /// Ask the embedded API instead of TMDB: made-up films, no account needed.
-    #[arg(long)]
+    #[arg(long, help_heading = help::INPUT)]
     mock: bool,
     /// Set a param; the value must have the type of the default. Repeatable.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set, help_heading = help::INPUT)]
     set: Vec<(String, String)>,
     /// Take only the first N items of each seed.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = help::INPUT)]
     limit: Option<NonZeroU64>,
     /// Where relative outputs start.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = help::OUTPUT)]
     out: Option<PathBuf>,
     /// Where locks and unfinished work are kept.
-    #[arg(long, value_name = "DIR", default_value = ".tmdb-etl")]
+    #[arg(long, value_name = "DIR", default_value = ".tmdb-etl", value_hint = ValueHint::DirPath)]
+    #[arg(help_heading = help::OUTPUT)]
     state: PathBuf,
     /// What is printed on stdout at the end.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Output::Text)]
+    #[arg(help_heading = help::OUTPUT)]
     output: Output,
     /// What is shown on stderr meanwhile; auto redraws a line on a terminal and is plain elsewhere.
     #[arg(long, value_name = "HOW", value_enum, default_value_t = ProgressArgument::Auto)]
+    #[arg(help_heading = help::OUTPUT)]
     progress: ProgressArgument,
     /// Log to stderr; twice for every event.
-    #[arg(short, long, action = ArgAction::Count)]
+    #[arg(short, long, action = ArgAction::Count, help_heading = help::OUTPUT)]
     verbose: u8,
 }
 
@@ -269,7 +273,7 @@ async fn until_signal(
 }
 
 /// The way to the API, or why nothing can be asked.
-fn transport(plan: &Plan, embedded: bool) -> Result<Http, Problem> {
+pub(super) fn transport(plan: &Plan, embedded: bool) -> Result<Http, Problem> {
     let base_url = &plan.api.base_url.value;
     let credential = if embedded {
         // The embedded API takes any; the real one must not get there.
@@ -293,7 +297,7 @@ pub(super) fn base_url_from_env() -> Option<String> {
 }
 
 /// Where the dice of backoff and the id of the run come from: no two runs are alike.
-fn dice() -> u64 {
+pub(super) fn dice() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
     nanos ^ (u64::from(std::process::id()) << 32)

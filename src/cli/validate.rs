@@ -2,19 +2,23 @@
 
 use std::path::PathBuf;
 
+use clap::ValueHint;
+
 use super::exit::Exit;
+use super::help;
 use super::pipeline::{load, parse_set};
 use super::printer::Printer;
 use crate::plan::Options;
 
 /// Check pipeline files; touches no network.
 #[derive(Debug, clap::Args)]
+#[command(long_about = help::VALIDATE, after_long_help = help::VALIDATE_EXAMPLES)]
 pub(super) struct Arguments {
     /// The pipeline files.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
     /// Set a param of every file; the value must have the type of the default.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set, help_heading = help::INPUT)]
     set: Vec<(String, String)>,
 }
 

@@ -1,9 +1,12 @@
 //! From the text of a file to its plan, or to all of its faults in one go: those of its language and those
 //! of the graph.
 
+use serde_json::{Map, Value};
+
 use super::compile::{Compiled, Options, compile, expression};
+use super::expr::Expr;
 use super::graph;
-use crate::spec::{Faults, Sketch, Source, parse};
+use crate::spec::{Faults, Sketch, Source, Span, parse};
 
 /// Reads and compiles a pipeline file. `overrides` are the names and values of `--set`; `variables` is the
 /// environment for `${env:…}`.
@@ -42,6 +45,20 @@ pub fn read(
             }
             Err(faults)
         }
+    }
+}
+
+/// Compiles an expression that stands outside a file, alone in `source`, as if it stood in the file of these `params`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_expression(source: &Source, params: &Map<String, Value>) -> Result<Expr, Faults> {
+    let mut faults = Faults::default();
+    let whole = Span { start: 0, end: source.text.len() };
+    match expression(&source.text, whole, Some(whole), Some(params), &mut faults) {
+        // A param that the file does not have is a fault of an expression that compiles.
+        Some(expr) if !faults.has_errors() => Ok(expr),
+        _ => Err(faults),
     }
 }
 

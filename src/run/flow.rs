@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
@@ -23,7 +24,7 @@ use crate::engine::{
 };
 use crate::event::{Event, Listener};
 use crate::plan::expr::{FieldSet, RunScope};
-use crate::plan::{Document, Item, Plan, SEED_BUFFER, Source, StageIndex, StageKind, StagePlan};
+use crate::plan::{Document, Item, Plan, SEED_BUFFER, Source, StageIndex, StageKind, StagePlan, TablePlan};
 use crate::project::ExpandRule;
 use crate::spec::Port;
 use crate::tmdb::{Caller, Client};
@@ -55,18 +56,55 @@ pub async fn flow<S: TableSink>(
     sinks: Vec<S>,
     options: FlowOptions,
 ) -> Result<Flowed<S::Staged>, RunError> {
-    let context = Arc::new(Context {
+    let mut crew = Crew::new(options.stop.clone());
+    let context = context(plan, client, options);
+    let (staged, mut finished) = edge(sinks.len().max(1));
+    let mut sinks = sinks.into_iter();
+    start(&mut crew, plan, Wires::new(plan), &context, |index, plan, documents| {
+        let sink = sinks.next().expect("there is a sink for each table");
+        Box::pin(table(plan, documents, sink, staged.clone(), index, Arc::clone(&context)))
+    });
+    drop(staged);
+    join(crew).await?;
+    context.tally.judge_at_end()?;
+    let mut tables = Vec::new();
+    while let Some(table) = finished.recv().await {
+        tables.push(table);
+    }
+    tables.sort_by_key(|(index, _)| *index);
+    let tables = tables.into_iter().map(|(_, table)| table).collect();
+    Ok(Flowed { tables, failures: context.tally.failures() })
+}
+
+/// What the stages of a run share.
+pub(super) fn context(plan: &Plan, client: Arc<Client>, options: FlowOptions) -> Arc<Context> {
+    Arc::new(Context {
         client,
         tally: Tally::new(plan.max_failures),
         scope: Arc::new(RunScope { params: Arc::clone(&plan.params), run: options.run }),
         listener: options.listener,
         limit: options.limit,
-    });
-    let mut wires = Wires::new(plan);
-    let mut crew = Crew::new(options.stop);
-    wires.start_frontiers(&mut crew);
-    let (staged, mut finished) = edge(sinks.len().max(1));
-    let mut sinks = sinks.into_iter();
+    })
+}
+
+/// Waits for the end of a run.
+pub(super) async fn join(crew: Crew<RunError>) -> Result<(), RunError> {
+    crew.join(RunError::is_consequence).await.map_err(|ended| match ended {
+        Ended::Failed { error, .. } => error,
+        Ended::Panicked { task, message } => RunError::Panicked { stage: task, message },
+        Ended::Stopped => RunError::Stopped,
+    })
+}
+
+/// Starts every stage; `tables` makes the task of a project from its index, its plan and its inputs.
+pub(super) fn start(
+    crew: &mut Crew<RunError>,
+    plan: &Plan,
+    mut wires: Wires<'_>,
+    context: &Arc<Context>,
+    mut tables: impl FnMut(StageIndex, Arc<TablePlan>, Vec<Documents>) -> BoxFuture<'static, Result<(), RunError>>,
+) {
+    wires.start_frontiers(crew);
     for (index, stage) in plan.stages.iter().enumerate() {
         let outlets = wires.outlets.remove(&index).unwrap_or_default();
         let documents = wires.documents.remove(&index).unwrap_or_default();
@@ -78,7 +116,7 @@ pub async fn flow<S: TableSink>(
             }
             result
         };
-        let (name, hands, context) = (stage.id.to_string(), stage.hands(), Arc::clone(&context));
+        let (name, hands, context) = (stage.id.to_string(), stage.hands(), Arc::clone(context));
         match &stage.kind {
             StageKind::Seed(seed) => {
                 let readers = wires.seed_readers.remove(&index).unwrap_or_default();
@@ -108,35 +146,20 @@ pub async fn flow<S: TableSink>(
                     outlets,
                     context,
                 };
-                let documents = merged(&mut crew, &stage.id.to_string(), documents, stage.buffer);
+                let documents = merged(crew, &stage.id.to_string(), documents, stage.buffer);
                 crew.spawn(name, async move { done(run_stage(hands, documents, Arc::new(expander)).await) });
             }
             StageKind::Filter(plan) => {
-                let documents = merged(&mut crew, &stage.id.to_string(), documents, stage.buffer);
+                let documents = merged(crew, &stage.id.to_string(), documents, stage.buffer);
                 let sieve = Sieve { stage: stage.id.clone(), plan: plan.clone(), outlets, context };
                 crew.spawn(name, async move { done(run_stage(hands, documents, Arc::new(sieve)).await) });
             }
             StageKind::Project(plan) => {
-                let sink = sinks.next().expect("there is a sink for each table");
-                let task = table(Arc::clone(plan), documents, sink, staged.clone(), index, context);
+                let task = tables(index, Arc::clone(plan), documents);
                 crew.spawn(name, async move { done(task.await) });
             }
         }
     }
-    drop((staged, wires));
-    crew.join(RunError::is_consequence).await.map_err(|ended| match ended {
-        Ended::Failed { error, .. } => error,
-        Ended::Panicked { task, message } => RunError::Panicked { stage: task, message },
-        Ended::Stopped => RunError::Stopped,
-    })?;
-    context.tally.judge_at_end()?;
-    let mut tables = Vec::new();
-    while let Some(table) = finished.recv().await {
-        tables.push(table);
-    }
-    tables.sort_by_key(|(index, _)| *index);
-    let tables = tables.into_iter().map(|(_, table)| table).collect();
-    Ok(Flowed { tables, failures: context.tally.failures() })
 }
 
 fn caller(stage: &StagePlan) -> Caller {
@@ -144,12 +167,7 @@ fn caller(stage: &StagePlan) -> Caller {
 }
 
 /// One input for a stage that reads several, one after the other.
-fn merged(
-    crew: &mut Crew<RunError>,
-    name: &str,
-    mut inputs: Vec<Receiver<Parcel<Document>>>,
-    buffer: usize,
-) -> Receiver<Parcel<Document>> {
+fn merged(crew: &mut Crew<RunError>, name: &str, mut inputs: Vec<Documents>, buffer: usize) -> Documents {
     if inputs.len() == 1 {
         return inputs.remove(0);
     }
@@ -165,11 +183,14 @@ fn merged(
     receiver
 }
 
+/// The receiving end of an edge of documents.
+pub(super) type Documents = Receiver<Parcel<Document>>;
+
 /// All edges of a run, by the stage at either end.
-struct Wires<'a> {
+pub(super) struct Wires<'a> {
     plan: &'a Plan,
     outlets: HashMap<StageIndex, Outlets>,
-    documents: HashMap<StageIndex, Vec<Receiver<Parcel<Document>>>>,
+    documents: HashMap<StageIndex, Vec<Documents>>,
     items: HashMap<StageIndex, Receiver<Parcel<Item>>>,
     item_outlets: HashMap<StageIndex, Vec<ItemOutlet>>,
     seed_readers: HashMap<StageIndex, Vec<SeedReader>>,
@@ -177,7 +198,7 @@ struct Wires<'a> {
 
 impl<'a> Wires<'a> {
     /// Makes the edges of documents.
-    fn new(plan: &'a Plan) -> Self {
+    pub(super) fn new(plan: &'a Plan) -> Self {
         let mut wires = Self {
             plan,
             outlets: HashMap::new(),
@@ -199,6 +220,13 @@ impl<'a> Wires<'a> {
             }
         }
         wires
+    }
+
+    /// A reader of `point` beside those of the plan.
+    pub(super) fn tap(&mut self, point: Source) -> Documents {
+        let (sender, receiver) = edge(1);
+        self.outlets.entry(point.stage).or_default().add(point.port, false, sender);
+        receiver
     }
 
     /// Makes a frontier for each group of fetches, with its feeds, and starts it.

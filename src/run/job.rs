@@ -133,7 +133,7 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
 }
 
 /// An id that sorts by time: `20261122T195012Z-4f3a9c01`.
-fn run_id(now: Timestamp, seed: u64) -> String {
+pub(super) fn run_id(now: Timestamp, seed: u64) -> String {
     let time = now.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ");
     format!("{time}-{:08x}", fastrand::Rng::with_seed(seed).u32(..))
 }

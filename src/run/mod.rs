@@ -4,6 +4,7 @@
 //! ```text
 //! job: lock ─▶ recover ─▶ source check ─▶ flow ─▶ publish
 //! flow: seed ─▶ frontier ─▶ fetch ─▶ expand/filter ─▶ table
+//! show: the flow up to one point ─▶ lines; nothing is written
 //! ```
 //!
 //! Does not belong here: how anything waits or moves (`crate::engine`), what the user sees (`crate::report`).
@@ -20,6 +21,8 @@ mod job;
 mod outlets;
 mod rows;
 mod seed;
+mod show;
+mod sight;
 mod spool;
 mod table;
 mod tally;
@@ -27,4 +30,6 @@ mod tally;
 pub use error::RunError;
 pub use flow::{FlowOptions, Flowed, flow};
 pub use job::{Job, Published, run_job};
+pub use show::{Showing, show};
+pub use sight::Sight;
 pub use table::TableSink;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::context::{Context, on_thread};
@@ -12,8 +13,9 @@ use super::rows::{self, Ending};
 use crate::engine::{Closed, Parcel, Sender, Work, edge, run_stage};
 use crate::event::Event;
 use crate::plan::expr::{FieldSet, Input, Json, Scope};
-use crate::plan::{Hands, Item, SeedItems, SeedPlan};
+use crate::plan::{Document, Hands, Item, SeedItems, SeedPlan};
 use crate::project::prune;
+use crate::spec::Port;
 use crate::tmdb::{Answer, Caller, pages_of};
 
 /// A fetch that reads a seed.
@@ -112,7 +114,7 @@ impl Seeder {
         read
     }
 
-    /// Hands an item to every reader, if `where` holds for it.
+    /// Hands an item to every reader (as a document to those who look at the items themselves), if `where` holds for it.
     async fn offer(&self, item: Value) -> Result<(), Stop> {
         if self.left.load(Ordering::Relaxed) == 0 {
             return Err(Stop::Enough);
@@ -121,6 +123,15 @@ impl Seeder {
         let rank = u32::try_from(rank).unwrap_or(u32::MAX);
         let Some(body) = self.wanted(item).await else { return Ok(()) };
         self.left.fetch_sub(1, Ordering::Relaxed);
+        if self.outlets.is_read(Port::Main) {
+            let item = serde_json::from_slice(&body).expect("it was written a moment ago");
+            let document = Document {
+                item: Item::seed(item),
+                body: body.clone().into(),
+                fetched_at: Timestamp::UNIX_EPOCH,
+            };
+            self.outlets.send(Port::Main, Parcel::loose(document)).await?;
+        }
         for reader in &self.readers {
             reader.feed.send(Item { rank, ..Item::seed(prune(&body, &reader.keeps)) }).await?;
         }

@@ -29,6 +29,7 @@ mod source;
 mod tree;
 mod yaml;
 
+pub(crate) use decode::is_pipeline_name;
 pub use decode::{BaseUrlError, Parsed, Rejected, parse, parse_base_url};
 pub use fault::{FAULTS_MAX, Fault, Faults, Severity, clip};
 pub use model::*;

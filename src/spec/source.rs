@@ -121,9 +121,13 @@ fn too_large(name: &str) -> Faults {
 fn unreadable(name: &str, error: &io::Error) -> Faults {
     let mut faults = Faults::default();
     if error.kind() == io::ErrorKind::NotFound {
-        faults.error_without_place("not-found", format!("there is no file `{name}`"));
+        faults
+            .error_without_place("not-found", format!("there is no file `{name}`"))
+            .help("check the path; `tmdb-etl init` writes a pipeline to start from");
     } else {
-        faults.error_without_place("unreadable", format!("`{name}` cannot be read: {error}"));
+        faults
+            .error_without_place("unreadable", format!("`{name}` cannot be read: {error}"))
+            .help("check who may read it, and that it is a file");
     }
     faults
 }

@@ -1,6 +1,8 @@
 //! The program as its user meets it: exit codes, what stands on stdout and stderr, what stays untouched.
 
 mod place;
+mod show;
+mod starting;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -41,14 +43,6 @@ impl Server {
 fn terminate(child: &Child) {
     let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
-}
-
-#[test]
-fn help_says_what_there_is() {
-    let place = Place::new();
-    insta::assert_snapshot!("help", place.check(&["--help"], &[]));
-    insta::assert_snapshot!("help_run", place.check(&["run", "--help"], &[]));
-    insta::assert_snapshot!("help_mock", place.check(&["mock", "--help"], &[]));
 }
 
 #[test]

@@ -146,6 +146,16 @@ impl<'a> Scope<'a> {
         Items { values, error: end.err().or(endless) }
     }
 
+    /// The first outputs of an expression, at most `most`, and nothing is evaluated beyond them.
+    pub fn first(&self, expr: &Expr, input: Input<'_>, most: usize) -> Items {
+        let mut values = Vec::new();
+        let end = self.each(expr, input, |val| {
+            values.push(Json(val));
+            if values.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        Items { values, error: end.err() }
+    }
+
     /// Evaluates a column's `value`.
     pub(crate) fn output(&self, expr: &Expr, input: Input<'_>) -> Output {
         let mut output = Output::None;

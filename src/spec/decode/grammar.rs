@@ -78,7 +78,7 @@ pub(super) fn percent(text: &str) -> Option<f64> {
 }
 
 /// `[a-z0-9_-]+`: the name of a pipeline.
-pub(super) fn is_pipeline_name(text: &str) -> bool {
+pub(crate) fn is_pipeline_name(text: &str) -> bool {
     let letter =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
     (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(letter)

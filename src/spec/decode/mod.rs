@@ -33,6 +33,7 @@ use super::tree::{Entry, Node, NodeValue};
 use super::yaml;
 pub use base_url::{BaseUrlError, parse_base_url};
 use fields::{Fields, Keys};
+pub(crate) use grammar::is_pipeline_name;
 pub(in crate::spec) use grammar::{duration_text, is_identifier};
 use stage::Names;
 

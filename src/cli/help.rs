@@ -1,0 +1,239 @@
+//! The texts of `--help`: what each command is for, and examples.
+//!
+//! Does not belong here: what an option does, which stands at the option. Invariant: every example parses (a test of this
+//! module), and those of `init`, `show` and `run` work on what `init` writes (`tests/it/cli`).
+
+/// Options that say what is read.
+pub(super) const INPUT: &str = "Input";
+/// Options that say what comes out, and where.
+pub(super) const OUTPUT: &str = "Output";
+/// Options of the embedded API's speed and faults.
+pub(super) const SPEED: &str = "Speed";
+
+pub(super) const FIRST_STEPS: &str = "\
+First steps:
+  tmdb-etl init films                        write a starter pipeline, films.yaml
+  tmdb-etl run films.yaml --mock             run it: the embedded API, no account needed
+  tmdb-etl show films.yaml movies --mock     see what the API answers, while you write expressions
+
+`tmdb-etl help COMMAND` has examples; `tmdb-etl --help` names environment variables and exit codes.";
+
+pub(super) const AFTER: &str = "\
+First steps:
+  tmdb-etl init films                        write a starter pipeline, films.yaml
+  tmdb-etl run films.yaml --mock             run it: the embedded API, no account needed
+  tmdb-etl show films.yaml movies --mock     see what the API answers, while you write expressions
+
+`tmdb-etl help COMMAND` has examples.
+
+Environment variables:
+  TMDB_TOKEN               API Read Access Token, free with an account:
+                           https://www.themoviedb.org/settings/api
+  TMDB_API_KEY             v3 API key; used if there is no token
+  TMDB_BASE_URL            another address instead of `api.base_url`
+  HTTPS_PROXY, NO_PROXY    a proxy on the way to the API
+  NO_COLOR                 no colours, unless `--color always`
+  TMPDIR                   where rows of a table wait that reads several stages
+
+Exit codes:
+  0  complete
+  1  failed, nothing was published
+  2  invalid file or usage
+  3  partial: published, with failures within `max_failures`
+  4  locked by another run
+  130, 143  stopped by a signal, nothing was published
+
+This product uses the TMDB API but is not endorsed or certified by TMDB.";
+
+pub(super) const RUN: &str = "\
+Run a pipeline and publish its tables.
+
+Asks the API for what the file says, within the rate that it allows, and writes every table beside its place first. All \
+of them become visible together at the end, or none. A summary goes to stdout, progress to stderr.
+
+TMDB_TOKEN or TMDB_API_KEY holds the credential; with --mock none is needed. TMDB_BASE_URL goes before `api.base_url`.";
+
+pub(super) const RUN_EXAMPLES: &str = "\
+Examples:
+  tmdb-etl run films.yaml --mock
+      try it without an account
+  tmdb-etl run films.yaml --limit 10 --out /tmp/try
+      a small run against TMDB, whose tables do not touch the others
+  tmdb-etl run films.yaml --set min_votes=500
+      with another value of a param
+  tmdb-etl run films.yaml --output json --progress plain
+      for a scheduler: one JSON object on stdout, lines on stderr
+
+Exit codes:
+  0  all tables are published                  3  published, with failures within `max_failures`
+  1  failed, nothing was published             4  another run of this pipeline is under way
+  2  the file, the usage or the credential     130, 143  stopped by SIGINT, SIGTERM";
+
+pub(super) const VALIDATE: &str = "\
+Check pipeline files.
+
+Tells all faults of every file at once, each with its place and what to do, and touches no network. A file that passes is \
+named on stdout; faults go to stderr.";
+
+pub(super) const VALIDATE_EXAMPLES: &str = "\
+Examples:
+  tmdb-etl validate films.yaml
+      check one file
+  tmdb-etl validate pipelines/*.yaml
+      check all, for instance before a commit
+
+Exit codes: 0 if no file has an error, else 2.";
+
+pub(super) const PLAN: &str = "\
+Show what a pipeline means: who reads whom, what is asked for and how often at the most, the schema of every table.
+
+Makes no request and needs no credential.";
+
+pub(super) const PLAN_EXAMPLES: &str = "\
+Examples:
+  tmdb-etl plan films.yaml
+      how many requests will it make?
+  tmdb-etl plan films.yaml --set min_votes=500
+      with another value of a param";
+
+pub(super) const SCHEMA: &str = "\
+Print the JSON Schema of pipeline files.
+
+An editor with a YAML language server completes and explains every key of a file whose first line names the schema; `init` \
+writes both. What only the whole graph shows (loops, ports, params) is found by `validate`.";
+
+pub(super) const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  tmdb-etl schema > pipeline.schema.json
+      for files that begin with `# yaml-language-server: $schema=pipeline.schema.json`";
+
+pub(super) const SHOW: &str = "\
+Show what is at one point of a pipeline, as JSON lines: items of a seed or of `X.found`, documents of a fetch, expand or \
+filter, rows of a project, of `X.failed` or of `X.missing`.
+
+Made for writing expressions. Only the stages that lead to the point run, and no longer than --limit needs, so three lines \
+cost a few requests. Nothing is published, locked or written. Without STAGE it lists what there is to look at.
+
+TMDB_TOKEN or TMDB_API_KEY holds the credential, as for `run`; with --mock none is needed.";
+
+pub(super) const SHOW_EXAMPLES: &str = "\
+Examples:
+  tmdb-etl show films.yaml movies --mock
+      three films, each as the API answers it
+  tmdb-etl show films.yaml movies -n 1 --pretty
+      one, to read it
+  tmdb-etl show films.yaml movies --jq '.credits.crew[] | select(.job == \"Director\") | .name'
+      try an expression before it goes into the file
+  tmdb-etl show films.yaml similar.found -n 5 --meta
+      what an expand found, with its $item, $parent and $meta
+  tmdb-etl show films.yaml films | head -1
+      rows, as the table would hold them
+  tmdb-etl show films.yaml movies.failed
+      requests that fail, and why
+
+A request or an expression that fails is told on stderr, and so is why nothing arrived; that is no failure (exit code 0).";
+
+pub(super) const INIT: &str = "\
+Write a commented starter pipeline: NAME.yaml, or the file that --file names.
+
+It runs with `--mock` as it stands, and its comments say what each stage is for and what to change. A file that is there is \
+not overwritten without --force.";
+
+pub(super) const INIT_EXAMPLES: &str = "\
+Examples:
+  tmdb-etl init
+      films.yaml: popular films, films similar to them, and their directors
+  tmdb-etl init shows --template series
+      shows.yaml: series, their seasons and episodes
+  tmdb-etl init year -t discover -o pipelines/year.yaml
+      somewhere else
+  tmdb-etl init films --file - | less
+      read it first";
+
+pub(super) const COMPLETIONS: &str = "\
+Print completions for a shell: commands, options and pipeline files.
+
+Print them again after an upgrade.";
+
+pub(super) const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  tmdb-etl completions bash > ~/.local/share/bash-completion/completions/tmdb-etl
+  tmdb-etl completions zsh > ~/.zfunc/_tmdb-etl
+      with `fpath+=~/.zfunc` above `compinit` in ~/.zshrc
+  tmdb-etl completions fish > ~/.config/fish/completions/tmdb-etl.fish
+  tmdb-etl completions powershell >> $PROFILE
+  tmdb-etl completions elvish >> ~/.config/elvish/rc.elv";
+
+pub(super) const MOCK: &str = "\
+Serve the embedded API on a port, until a signal ends it: made-up films that answer like TMDB, slow and faulty as you \
+like, for trying pipelines and for tests.
+
+Its address goes to stdout as soon as it listens. It takes any credential. `run --mock` and `show --mock` start one of \
+their own.";
+
+pub(super) const MOCK_EXAMPLES: &str = "\
+Examples:
+  tmdb-etl mock --addr 127.0.0.1:8080
+      then, elsewhere:
+  TMDB_BASE_URL=http://127.0.0.1:8080/3 TMDB_TOKEN=any tmdb-etl run films.yaml --out try
+  tmdb-etl mock --latency 50ms±20ms --rate-limit 40/s
+      as slow and as strict as TMDB
+  tmdb-etl mock --fault 500=5% --fault cut=1%
+      what does a pipeline make of a bad day?";
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::super::Arguments;
+
+    /// The words of the first command of a line, as a shell would make them.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quote = None;
+        for letter in line.chars() {
+            match (quote, letter) {
+                (None, '\'' | '"') => quote = Some(letter),
+                (None, '|' | '>') => break,
+                (None, ' ') => words.push(String::new()),
+                (Some(open), letter) if open == letter => quote = None,
+                _ => words.last_mut().expect("never empty").push(letter),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    /// Every line of help that is a command.
+    pub(crate) fn examples(help: &str) -> Vec<Vec<String>> {
+        help.lines()
+            .filter_map(|line| line.strip_prefix("  "))
+            .filter(|line| line.starts_with("tmdb-etl ") || line.starts_with("TMDB_BASE_URL="))
+            // What stands two spaces further says what it does.
+            .map(|line| words(line.split_once("  ").map_or(line, |(command, _)| command)))
+            .map(|words| words.into_iter().skip_while(|word| word != "tmdb-etl").collect())
+            .collect()
+    }
+
+    #[test]
+    fn every_example_parses() {
+        let mut program = Arguments::command();
+        program.build();
+        let mut checked = 0;
+        let commands: Vec<clap::Command> = program.get_subcommands().cloned().collect();
+        for mut command in std::iter::once(program).chain(commands) {
+            let help = command.render_long_help().to_string();
+            let examples = examples(&help);
+            for words in &examples {
+                if let Err(error) = Arguments::try_parse_from(words) {
+                    panic!("{words:?}: {error}");
+                }
+            }
+            checked += examples.len();
+            if command.get_name() != "help" {
+                assert!(!examples.is_empty(), "`{}` has no example", command.get_name());
+            }
+        }
+        assert!(checked >= 25, "{checked}");
+    }
+}

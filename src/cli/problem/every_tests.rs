@@ -1,0 +1,134 @@
+//! Every problem that a command can end with says what to do.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use arrow::datatypes::DataType;
+use parquet::errors::ParquetError;
+
+use super::*;
+use crate::engine::{Closed, Exhausted};
+use crate::sink::{Action, Holder};
+
+fn disk() -> io::Error {
+    io::Error::other("disk on fire")
+}
+
+fn json() -> serde_json::Error {
+    serde_json::from_str::<u8>("x").expect_err("no number")
+}
+
+fn sinks() -> Vec<SinkError> {
+    let path = || PathBuf::from("out/films.parquet");
+    let (table, column) = (|| "films".to_owned(), || "id".to_owned());
+    let action = Action::Write;
+    vec![
+        SinkError::Full { action, path: path(), source: disk() },
+        SinkError::NotPermitted { action, path: path(), source: disk() },
+        SinkError::Disk { action, path: path(), source: disk() },
+        SinkError::NotAFile { table: table(), path: path(), found: "a folder" },
+        SinkError::BadPath { table: table(), path: path(), reason: "it names no file" },
+        SinkError::SamePath { first: table(), second: table(), path: path() },
+        SinkError::UnsupportedColumn { table: table(), column: column(), data_type: DataType::Null },
+        SinkError::SchemaMismatch { table: table(), expected: column(), found: column() },
+        SinkError::Encode { table: table(), path: path(), source: ParquetError::General("odd".into()) },
+        SinkError::Locked {
+            pipeline: "films".into(),
+            holder: Box::new(Holder { pid: 7, host: "here".into(), since: jiff::Timestamp::UNIX_EPOCH }),
+        },
+        SinkError::TableLocked { path: path(), waited: Duration::from_secs(30) },
+        SinkError::OtherSource { path: path(), published: "mock".into(), wanted: "x".into() },
+        SinkError::BadRecord { kind: "journal", path: path(), source: json() },
+        SinkError::RecordVersion { kind: "journal", path: path(), found: 2, known: 1 },
+        SinkError::Unfinished {
+            journal: path(),
+            source: Box::new(SinkError::Disk { action, path: path(), source: disk() }),
+        },
+    ]
+}
+
+fn runs() -> Vec<RunError> {
+    let text = || "films".to_owned();
+    let fatal = |fatal| RunError::Fatal { stage: "movies".into(), fatal };
+    let mut all = vec![
+        fatal(Fatal::Unauthorized { code: Some(7), message: "no".into() }),
+        fatal(Fatal::Exhausted(Exhausted { refused: Duration::from_mins(10) })),
+        RunError::TooManyFailures { failed: 2, finished: 9, allowed: "1%".into(), last: text() },
+        RunError::Project(ProjectError::Mismatch {
+            table: text(),
+            column: text(),
+            column_type: text(),
+            value: text(),
+            item: text(),
+        }),
+        RunError::Project(ProjectError::Overflow { table: text(), column: text(), item: text() }),
+        RunError::Spool { table: text(), reason: text() },
+        RunError::Panicked { stage: text(), message: text() },
+        RunError::Stopped,
+        RunError::Closed(Closed),
+    ];
+    all.extend(sinks().into_iter().map(RunError::Sink));
+    all
+}
+
+fn problems() -> Vec<Problem> {
+    let (file, known) = (|| "films.yaml".to_owned(), || vec!["movies (documents)".to_owned()]);
+    let again = || "tmdb-etl show films.yaml".to_owned();
+    let point = |error: PointError| Problem::Point { again: again(), error: error.into() };
+    let listen = MockError::Listen { addr: ([127, 0, 0, 1], 80).into(), source: disk() };
+    let port = |known| PointError::Port {
+        stage: "films".into(),
+        kind: "a project",
+        port: "found".into(),
+        nearest: None,
+        known,
+    };
+    let mut all = vec![
+        Problem::Faults { file: file(), count: 2 },
+        Problem::Faults { file: "--jq".into(), count: 1 },
+        Problem::NoCredential { base_url: "https://films.invalid".into() },
+        Problem::Http(HttpError::BaseUrl { base_url: "x".into() }),
+        Problem::Http(HttpError::Plaintext { host: "films.invalid".into() }),
+        Problem::Http(HttpError::Credential),
+        Problem::Http(HttpError::Client { reason: "no certificates".into() }),
+        Problem::Mock(listen),
+        Problem::Mock(MockError::Faults { total: 1.5 }),
+        Problem::Mock(MockError::Recordings(RecordingsError::Line { line: 3 })),
+        Problem::Mock(MockError::Recordings(RecordingsError::Read {
+            path: "index.tsv".into(),
+            source: disk(),
+        })),
+        Problem::Init(InitError::Name { name: "A b".into(), nearest: Some("a_b".into()), file: None }),
+        Problem::Init(InitError::Name {
+            name: "a b.yaml".into(),
+            nearest: None,
+            file: Some("a b.yaml".into()),
+        }),
+        Problem::Init(InitError::Exists { path: "films.yaml".into() }),
+        Problem::Init(InitError::Write {
+            path: "x/films.yaml".into(),
+            source: io::ErrorKind::NotFound.into(),
+        }),
+        Problem::Init(InitError::Write { path: "films.yaml".into(), source: disk() }),
+        point(PointError::None { known: known() }),
+        point(PointError::Stage { name: "moveis".into(), nearest: Some("movies".into()), known: known() }),
+        point(port(Vec::new())),
+        point(port(known())),
+        Problem::RowsAsTheyAre { again: again(), table: "films".into(), reads: vec!["movies".into()] },
+        Problem::Start(disk()),
+    ];
+    all.extend(runs().into_iter().map(|error| Problem::Run { error, signal: None }));
+    all
+}
+
+#[test]
+fn every_problem_ends_with_what_to_do() {
+    let shown: Vec<String> = problems().iter().map(|problem| problem.render(false)).collect();
+    for text in &shown {
+        let last = text.lines().last().expect("a problem is told");
+        assert!(last.starts_with("hint: ") && last.len() > 12, "{text}");
+        assert!(text.lines().all(|line| !line.ends_with('.')), "{text}");
+    }
+    insta::assert_snapshot!(shown.join("\n"));
+}
