@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::super::column_type::{ColumnType, TypeFault};
+use super::super::column_type::{ColumnType, TYPE_FIELDS_MAX, TypeFault};
 use super::super::fault::Faults;
 use super::super::model::{Located, Span};
 use super::super::scalar::{Core, Scalar, Style};
@@ -16,6 +16,11 @@ use super::{expect, grammar};
 
 /// Longest type that a hint shows.
 const SHOWN_BYTES_MAX: usize = 200;
+/// Entries of a mapping in which a type is looked for that YAML cut: more are no columns, and the search takes
+/// the square of their number.
+const ENTRIES_MAX: usize = 2_000;
+/// Entries that one such type may be cut into.
+const PIECES_MAX: usize = 2 * TYPE_FIELDS_MAX;
 
 /// Reads the type at `node`, called `name` in messages.
 pub(super) fn decode(name: &str, node: &Node, faults: &mut Faults) -> Option<Located<ColumnType>> {
@@ -53,9 +58,15 @@ fn tell(fault: &TypeFault, text: &Located<String>, faults: &mut Faults) {
     }
     let help = fault.help(&text.value);
     let told = faults.error("unknown-type", place(fault, text), fault.to_string());
-    if let Some(help) = help {
-        told.help(help);
-    }
+    let Some(help) = help else { return };
+    // Whoever followed the hint would else fall into the trap of YAML next.
+    let plain = text.span.end - text.span.start == text.value.len();
+    let needs_quotes = plain && help.contains("struct<") && help.contains(": ") && !help.contains('…');
+    told.help(match needs_quotes {
+        true if help.ends_with('?') => format!("{help} put it in quotes, as YAML reads `: ` itself"),
+        true => format!("{help}, in quotes, as YAML reads `: ` itself"),
+        false => help,
+    });
 }
 
 /// The place of the slip, where the text stands in the file as it is but for quotes; else the whole text.
@@ -119,7 +130,7 @@ pub(super) fn tell_taken_apart(span: Span, text: &str, faults: &mut Faults) {
 /// broken, so that nothing else is said of it.
 pub(super) fn rejoined<'n>(node: &'n Node, faults: &mut Faults) -> Cow<'n, Node> {
     let NodeValue::Map(entries) = &node.value else { return Cow::Borrowed(node) };
-    if !entries.iter().any(|entry| head(entry).is_some()) {
+    if entries.len() > ENTRIES_MAX || !entries.iter().any(|entry| head(entry).is_some()) {
         return Cow::Borrowed(node);
     }
     let mut kept = Vec::with_capacity(entries.len());
@@ -165,7 +176,7 @@ fn opens(text: &str) -> usize {
 /// How many of the entries behind a type with `open` brackets belong to it; `None` if nothing closes them.
 fn pieces(open: usize, behind: &[Entry]) -> Option<usize> {
     let mut open = open;
-    for (index, entry) in behind.iter().enumerate() {
+    for (index, entry) in behind.iter().take(PIECES_MAX).enumerate() {
         let NodeValue::Scalar(_) = entry.value.value else { return None };
         let text = entry_text(entry);
         open += text.matches('<').count();
@@ -208,5 +219,55 @@ pub(super) fn as_type(node: &Node) -> Option<String> {
             let fields: Option<Vec<String>> = entries.iter().map(field).collect();
             fields.filter(|fields| !fields.is_empty()).map(|fields| format!("struct<{}>", fields.join(", ")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{FAULTS_MAX, Source, parse};
+
+    /// Codes of what is told of a table with these columns.
+    fn told(columns: &str) -> Vec<&'static str> {
+        let text = format!(
+            "version: 1\nname: t\nstages:\n  s: {{kind: seed, ids: [1]}}\n  m: {{kind: fetch, path: '/m/{{id}}'}}
+  t:\n    kind: project\n    output: {{path: t.parquet}}\n    columns:\n{columns}\n"
+        );
+        let faults = match parse(&Source::new("p.yaml", text), &[], &|_| None) {
+            Ok(parsed) => parsed.warnings,
+            Err(rejected) => rejected.faults,
+        };
+        faults.iter().map(|fault| fault.code).collect()
+    }
+
+    #[test]
+    fn fields_that_differ_in_case_only_are_warned_of() {
+        for (column_type, expected) in [
+            ("struct<id: int64, name: string>", &[][..]),
+            ("struct<id: int64, Id: string>", &["ambiguous-column"]),
+            ("list<struct<a: struct<x: bool, X: bool>>>", &["ambiguous-column"]),
+        ] {
+            assert_eq!(told(&format!("      c: '{column_type}'")), expected, "{column_type}");
+        }
+    }
+
+    #[test]
+    fn fields_count_as_columns_of_the_table() {
+        let fields: Vec<_> = (0..200).map(|field| format!("f{field}: bool")).collect();
+        let columns = |count: usize| {
+            let column = |index| format!("      c{index}: 'struct<{}>'", fields.join(", "));
+            (0..count).map(column).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(told(&columns(5)), [""; 0]);
+        assert_eq!(told(&columns(6)), ["too-many"]);
+    }
+
+    #[test]
+    fn types_that_are_cut_and_never_closed_end_in_few_faults() {
+        let columns = |count: usize| {
+            let columns: Vec<_> = (0..count).map(|index| format!("      c{index}: struct<a")).collect();
+            columns.join("\n")
+        };
+        assert_eq!(told(&columns(20_000)), ["too-many"]);
+        assert_eq!(told(&columns(900)), ["unknown-type"; FAULTS_MAX]);
     }
 }
