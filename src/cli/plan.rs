@@ -7,7 +7,7 @@ use super::pipeline::{load, parse_set};
 use super::printer::Printer;
 use super::problem::Problem;
 use super::run::base_url_from_env;
-use crate::plan::{Options, describe};
+use crate::plan::{Options, Outlook, describe};
 use crate::tmdb::Http;
 
 /// Show what a pipeline means: its graph, its requests, the schema of every table.
@@ -32,7 +32,7 @@ pub(super) fn execute(arguments: Arguments, printer: &Printer) -> Exit {
     let described = match plan {
         // A base URL that no run would take may hold a password, and is not shown either.
         Some(plan) => Http::new(&plan.api.base_url.value, &plan.api, None)
-            .map(|_| describe(&plan))
+            .map(|_| describe(&plan, &Outlook::default()))
             .map_err(Problem::from),
         None => Err(findings.problem()),
     };

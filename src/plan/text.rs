@@ -6,8 +6,10 @@ use std::fmt::{Display, Write as _};
 
 use arrow::datatypes::DataType;
 
-use super::bounds::{Bounds, bounds};
+use super::bounds::Outlook;
+use super::cost::{Cost, Decides, Why, cost};
 use super::expr::{Expr, FieldSet};
+use super::notes::notes;
 use super::{
     ExpandPlan, ItemEdge, Plan, SeedItems, SeedPlan, Source, StageIndex, StageKind, StagePlan, TablePlan,
 };
@@ -17,14 +19,13 @@ use crate::spec::{Compression, MaxFailures, OnMismatch, Order, Port};
 const LABEL: usize = 12;
 
 /// Describes a plan.
-pub fn describe(plan: &Plan) -> String {
+pub fn describe(plan: &Plan, outlook: &Outlook) -> String {
     let mut text = Text(String::new());
     head(plan, &mut text);
     for (index, stage) in plan.stages.iter().enumerate() {
         describe_stage(plan, index, stage, &mut text);
     }
-    let bounds = bounds(plan);
-    requests(plan, &bounds, &mut text);
+    requests(plan, &cost(plan, outlook), &mut text);
     let notes = notes(plan);
     if !notes.is_empty() {
         text.line("\nnotes");
@@ -80,15 +81,19 @@ fn head(plan: &Plan, text: &mut Text) {
     }
 }
 
-fn describe_stage(plan: &Plan, index: StageIndex, stage: &StagePlan, text: &mut Text) {
-    let kind = match &stage.kind {
+/// The word of a kind of stage.
+pub(super) fn kind_name(kind: &StageKind) -> &'static str {
+    match kind {
         StageKind::Seed(_) => "seed",
         StageKind::Fetch(_) => "fetch",
         StageKind::Expand(_) => "expand",
         StageKind::Filter(_) => "filter",
         StageKind::Project(_) => "project",
-    };
-    text.line(format_args!("\n  {} ({kind})", stage.id));
+    }
+}
+
+fn describe_stage(plan: &Plan, index: StageIndex, stage: &StagePlan, text: &mut Text) {
+    text.line(format_args!("\n  {} ({})", stage.id, kind_name(&stage.kind)));
     let reads = reads(plan, index, stage);
     if !reads.is_empty() {
         text.say("reads", reads.join(", then "));
@@ -166,7 +171,26 @@ fn describe_seed(seed: &SeedPlan, text: &mut Text) -> bool {
             text.say("items", items.source());
             true
         }
+        SeedItems::File(file) => {
+            let (path, format) = (file.path.value.display(), file.format.as_str());
+            match &file.column {
+                Some(column) => {
+                    text.say("gives", format_args!("`{}` of {path} ({format}) as ids", column.value))
+                }
+                None => text.say("gives", format_args!("the rows of {path} ({format})")),
+            }
+            false
+        }
+        SeedItems::Export(kind) => {
+            text.say("gives", format_args!("the daily export of {}", kind.as_str()));
+            false
+        }
+        SeedItems::Changes(kind) => {
+            text.say("gives", format_args!("the changes of {} since the last run", kind.as_str()));
+            false
+        }
     };
+    text.say_if("estimate", seed.estimate.map(|items| format!("about {items} items")));
     text.say_if("where", seed.where_.as_ref().map(Expr::source));
     asks
 }
@@ -213,7 +237,7 @@ fn describe_table(table: &TablePlan, inputs: &[Source], text: &mut Text) {
 }
 
 /// What a stage reads by `from:`, given or by default.
-fn reads(plan: &Plan, index: StageIndex, stage: &StagePlan) -> Vec<String> {
+pub(super) fn reads(plan: &Plan, index: StageIndex, stage: &StagePlan) -> Vec<String> {
     let is_item_edge = |source: &Source| {
         source.port == Port::Found
             && plan.item_edges.iter().any(|edge| edge.from == source.stage && edge.to == index)
@@ -257,7 +281,7 @@ fn fields(set: &FieldSet) -> String {
     }
 }
 
-fn order(order: Order) -> &'static str {
+pub(super) fn order(order: Order) -> &'static str {
     match order {
         Order::Input => "input",
         Order::Arrival => "arrival",
@@ -265,7 +289,7 @@ fn order(order: Order) -> &'static str {
 }
 
 /// An Arrow type, its element types without the words around them.
-fn arrow_type(data_type: &DataType) -> String {
+pub(super) fn arrow_type(data_type: &DataType) -> String {
     match data_type {
         DataType::List(field) => format!("List<{}>", arrow_type(field.data_type())),
         DataType::Timestamp(unit, zone) => {
@@ -278,69 +302,47 @@ fn arrow_type(data_type: &DataType) -> String {
     }
 }
 
-/// How many requests each stage makes, and how long they take at the rate.
-fn requests(plan: &Plan, bounds: &[Bounds], text: &mut Text) {
+/// How many requests each stage makes, how long they take at the rate, and what decides it.
+fn requests(plan: &Plan, cost: &Cost, text: &mut Text) {
     text.line("\nrequests");
-    let asking = |index: &StageIndex| bounds[*index].asks;
+    let asking = |index: &StageIndex| cost.stages[*index].asks;
     let width = plan.stages.iter().map(|stage| stage.id.as_str().len()).max().unwrap_or(0).max(5);
     for index in (0..plan.stages.len()).filter(asking) {
-        text.line(format_args!("  {:<width$}  {}", plan.stages[index].id.as_str(), bounds[index]));
+        text.line(format_args!("  {:<width$}  {}", plan.stages[index].id.as_str(), cost.stages[index]));
     }
-    let total = bounds.iter().filter(|bounds| bounds.asks).fold(Bounds::NONE, |sum, stage| sum.plus(*stage));
-    let time = match plan.api.rate {
-        None => String::new(),
-        Some(rate) => {
-            // What `f64` cannot hold exactly here would take longer than anybody waits.
-            let seconds = |requests: u64| {
-                #[expect(clippy::cast_precision_loss, reason = "a time for people")]
-                let seconds = requests as f64 / rate.per_second();
-                if seconds < 120.0 { format!("{seconds:.1} s") } else { format!("{:.0} min", seconds / 60.0) }
-            };
-            let most = total.most.map_or_else(|| "?".to_owned(), seconds);
-            format!(": {} to {most} at {rate}", seconds(total.least))
-        }
-    };
-    text.line(format_args!("  {:<width$}  {total}{time}", "total"));
-}
-
-/// What is legal and good to know.
-fn notes(plan: &Plan) -> Vec<String> {
-    let mut notes = Vec::new();
-    let connections = plan.api.connections;
-    for stage in &plan.stages {
-        let asks = match &stage.kind {
-            StageKind::Fetch(_) => true,
-            StageKind::Seed(seed) => matches!(seed.source, SeedItems::Pages { .. }),
-            StageKind::Expand(expand) => expand.request.is_some(),
-            StageKind::Filter(_) | StageKind::Project(_) => false,
-        };
-        if asks && stage.concurrency > connections {
-            notes.push(format!(
-                "`{}` works on {} requests at once, and the run has {connections} connections: the others wait",
-                stage.id, stage.concurrency
-            ));
-        }
-        if let (Some(own), Some(all)) = (stage.rate, plan.api.rate)
-            && asks
-            && own.per_second() > all.per_second()
-        {
-            notes.push(format!("`{}` may ask {own}, and the run {all}: its own rate does nothing", stage.id));
-        }
+    text.line(format_args!("  {:<width$}  {}", "total", cost.total));
+    if let Some(seconds) = &cost.seconds {
+        let rate =
+            plan.api.rate.map_or_else(|| "the rates of the stages".to_owned(), |rate| rate.to_string());
+        text.line(format_args!("  {:<width$}  {seconds} at {rate}", "time"));
     }
-    if plan.api.rate.is_none() {
-        notes.push("no rate: the API's answers alone slow this run down".to_owned());
+    if let Some(Decides { stage, why, levers }) = &cost.decides {
+        let stage = &plan.stages[*stage].id;
+        let levers = levers.join(", or ");
+        text.line(match why {
+            Why::Unknown if levers.is_empty() => {
+                format!("  only the answers tell how many requests `{stage}` makes")
+            }
+            Why::Unknown => {
+                format!("  how many `{stage}` makes is not known yet; {levers} would tell about how many")
+            }
+            Why::Requests => format!("  most are made by `{stage}`; fewer by {levers}"),
+            Why::Rate => format!("  the own rate of `{stage}` takes longest; less by {levers}"),
+        });
     }
-    notes
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::plan::{Options, compile};
+    use crate::plan::{Options, Outlook, compile};
     use crate::spec::{Source, parse};
 
     fn described(text: &str) -> String {
         let parsed = parse(&Source::new("p.yaml", text), &[], &|_| None).expect("no fault");
-        super::describe(&compile(parsed.spec, &Options::default()).expect("no fault").plan)
+        super::describe(
+            &compile(parsed.spec, &Options::default()).expect("no fault").plan,
+            &Outlook::default(),
+        )
     }
 
     #[test]

@@ -9,13 +9,14 @@ use std::sync::atomic::AtomicU64;
 
 use tokio_util::sync::CancellationToken;
 
-use super::context::Context;
+use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::expand::{Expander, ItemOutlet};
 use super::fetch::Fetcher;
 use super::filter::Sieve;
 use super::outlets::Outlets;
 use super::seed::{SeedReader, Seeder};
+use super::seed_file::SeedFile;
 use super::table::{TableSink, table};
 use super::tally::Tally;
 use crate::engine::{
@@ -23,7 +24,7 @@ use crate::engine::{
 };
 use crate::event::{Event, Listener};
 use crate::plan::expr::{FieldSet, RunScope};
-use crate::plan::{Document, Item, Plan, SEED_BUFFER, Source, StageIndex, StageKind, StagePlan};
+use crate::plan::{Document, Item, Plan, SEED_BUFFER, SeedItems, Source, StageIndex, StageKind, StagePlan};
 use crate::project::ExpandRule;
 use crate::spec::Port;
 use crate::tmdb::{Caller, Client};
@@ -55,6 +56,47 @@ pub async fn flow<S: TableSink>(
     sinks: Vec<S>,
     options: FlowOptions,
 ) -> Result<Flowed<S::Staged>, RunError> {
+    let files = open_seeds(plan).await?;
+    flow_from(plan, client, sinks, options, files).await
+}
+
+/// The open files of seeds.
+pub(super) type SeedFiles = HashMap<StageIndex, SeedFile>;
+
+/// Opens the files of all seeds, before anything is asked: what is wrong with one of them is told at once.
+pub(super) async fn open_seeds(plan: &Plan) -> Result<SeedFiles, RunError> {
+    let plan = plan.clone();
+    on_thread(move || {
+        let mut files = SeedFiles::new();
+        for (index, stage) in plan.stages.iter().enumerate() {
+            let StageKind::Seed(seed) = &stage.kind else { continue };
+            let id = stage.id.to_string();
+            match &seed.source {
+                SeedItems::Export(kind) => {
+                    return Err(RunError::NotYet { stage: id, key: "export", word: kind.as_str() });
+                }
+                SeedItems::Changes(kind) => {
+                    return Err(RunError::NotYet { stage: id, key: "changes", word: kind.as_str() });
+                }
+                _ => {}
+            }
+            let file =
+                SeedFile::open(&plan, index).map_err(|error| RunError::SeedFile { stage: id, error })?;
+            files.extend(file.map(|file| (index, file)));
+        }
+        Ok(files)
+    })
+    .await
+}
+
+/// Runs `plan` with the files of its seeds opened before.
+pub(super) async fn flow_from<S: TableSink>(
+    plan: &Plan,
+    client: Arc<Client>,
+    sinks: Vec<S>,
+    options: FlowOptions,
+    mut files: SeedFiles,
+) -> Result<Flowed<S::Staged>, RunError> {
     let context = Arc::new(Context {
         client,
         tally: Tally::new(plan.max_failures),
@@ -84,8 +126,9 @@ pub async fn flow<S: TableSink>(
                 let readers = wires.seed_readers.remove(&index).unwrap_or_default();
                 let left = AtomicU64::new(context.limit.unwrap_or(u64::MAX));
                 let (plan, caller) = (seed.clone(), caller(stage));
+                let file = files.remove(&index);
                 let seeder = Seeder { plan, caller, hands, readers, outlets, context, left };
-                crew.spawn(name, async move { done(seeder.run().await) });
+                crew.spawn(name, async move { done(seeder.run(file).await) });
             }
             StageKind::Fetch(plan) => {
                 let items = wires.items.remove(&index).expect("every fetch has a frontier");

@@ -2,7 +2,7 @@
 //! [`crate::sink`] together.
 //!
 //! ```text
-//! job: lock ─▶ recover ─▶ source check ─▶ flow ─▶ publish
+//! job: seed files opened ─▶ lock ─▶ recover ─▶ source check ─▶ flow ─▶ publish
 //! flow: seed ─▶ frontier ─▶ fetch ─▶ expand/filter ─▶ table
 //! ```
 //!
@@ -20,6 +20,7 @@ mod job;
 mod outlets;
 mod rows;
 mod seed;
+mod seed_file;
 mod spool;
 mod table;
 mod tally;
@@ -27,4 +28,5 @@ mod tally;
 pub use error::RunError;
 pub use flow::{FlowOptions, Flowed, flow};
 pub use job::{Job, Published, run_job};
+pub use seed_file::{LINE_BYTES_MAX, SeedFileError, SeedFileFault};
 pub use table::TableSink;

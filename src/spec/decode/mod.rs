@@ -13,6 +13,7 @@ mod json;
 mod params;
 mod request;
 mod seed;
+mod seed_file;
 mod settings;
 mod sketch;
 mod stage;
