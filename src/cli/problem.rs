@@ -155,6 +155,7 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
             let exit = if error.fault.is_system() { Failed } else { Exit::Invalid };
             Verdict { exit, code: "seed-file", hints: vec![error.fault.hint()] }
         }
+        RunError::Probe { .. } => verdict(Failed, "probe", &["without `--probe` the plan asks nothing"]),
         RunError::NotYet { key, word, .. } => not_yet(key, word),
         RunError::Spool { .. } => verdict(Failed, "spool", &["TMPDIR names the folder for temporary files"]),
         RunError::Panicked { .. } => {

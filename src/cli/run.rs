@@ -269,7 +269,7 @@ async fn until_signal(
 }
 
 /// The way to the API, or why nothing can be asked.
-fn transport(plan: &Plan, embedded: bool) -> Result<Http, Problem> {
+pub(super) fn transport(plan: &Plan, embedded: bool) -> Result<Http, Problem> {
     let base_url = &plan.api.base_url.value;
     let credential = if embedded {
         // The embedded API takes any; the real one must not get there.
@@ -293,7 +293,7 @@ pub(super) fn base_url_from_env() -> Option<String> {
 }
 
 /// Where the dice of backoff and the id of the run come from: no two runs are alike.
-fn dice() -> u64 {
+pub(super) fn dice() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
     nanos ^ (u64::from(std::process::id()) << 32)

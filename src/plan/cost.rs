@@ -78,9 +78,9 @@ impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (least, most) = (shown(self.least), self.most.map_or_else(|| "?".to_owned(), shown));
         if least == most {
-            f.write_str(&most)?
+            f.write_str(&most)?;
         } else {
-            write!(f, "{least} to {most}")?
+            write!(f, "{least} to {most}")?;
         }
         self.about().map_or(Ok(()), |about| write!(f, ", about {}", shown(about)))
     }
@@ -147,10 +147,8 @@ fn unknown(plan: &Plan) -> Vec<String> {
         let sized =
             seed.estimate.is_some() || matches!(seed.source, SeedItems::Listed(_) | SeedItems::Range { .. });
         if !sized {
-            levers.push(format!("`estimate` on `{}`", stage.id));
-        }
-        if !sized && matches!(seed.source, SeedItems::Pages { .. }) {
-            levers.push("`--probe`".to_owned());
+            let or = if matches!(seed.source, SeedItems::Pages { .. }) { " or `--probe`" } else { "" };
+            levers.push(format!("`estimate` on `{}`{or}", stage.id));
         }
     }
     for edge in plan.item_edges.iter().filter(|edge| edge.max_items == u64::MAX) {
@@ -158,7 +156,6 @@ fn unknown(plan: &Plan) -> Vec<String> {
             levers.push(format!("`take` on `{}`", plan.stages[edge.from].id));
         }
     }
-    levers.dedup();
     levers
 }
 

@@ -57,8 +57,7 @@ impl Edge {
     pub(super) fn carries(&self, plan: &Plan) -> &'static str {
         match (&plan.stages[self.from].kind, self.port) {
             (_, Port::Failed | Port::Missing) => "rows",
-            (StageKind::Seed(_), _) => "items",
-            (_, Port::Found) => "items",
+            (StageKind::Seed(_), _) | (_, Port::Found) => "items",
             _ => "documents",
         }
     }

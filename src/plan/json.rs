@@ -14,10 +14,11 @@
 //! | `requests`, `seconds` | `least`, `most`, `estimate` of the whole run; `seconds` is null without a rate |
 //! | `decides` | the stage that decides the cost: `stage`, `why` (`unknown`, `requests`, `rate`), `levers`; null if none does |
 //! | `notes` | what is good to know, in words |
+//! | `warnings` | what the file has that is hardly meant, as in `run --output json`; added by the command |
 //!
 //! A stage has `name`, `kind`, `reads` (as `from:` would say it), `asks` (the request, null if it makes none), `pages`, `when`,
 //! `items`, `where`, `take`, `rows`, `keeps` (fields of an item; null is all), `seed` (where its items come from), and its
-//! settings in effect: `concurrency`, `buffer`, `order`, `rate`, `timeout_seconds`, `requests`. A rate is `{limit, per_seconds, burst}`.
+//! settings, each null where it has no effect: `concurrency`, `buffer`, `order`, `rate`, `timeout_seconds`, `requests`. A rate is `{limit, per_seconds, burst}`.
 
 use serde_json::{Value, json};
 
@@ -117,6 +118,13 @@ fn stage(plan: &Plan, index: StageIndex, cost: &Cost) -> Value {
         StageKind::Filter(plan) => where_ = Some(source(&plan.where_)),
         StageKind::Project(table) => rows = table.rows.as_ref().map(source),
     }
+    let asking = cost.stages[index].asks;
+    // Settings are shown where they have an effect.
+    let idle = matches!(stage.kind, StageKind::Seed(_)) && !asking;
+    let (works, order_of) = match &stage.kind {
+        StageKind::Project(table) => (false, table.order),
+        _ => (!idle, stage.order),
+    };
     json!({
         "name": stage.id.as_str(),
         "kind": kind_name(&stage.kind),
@@ -130,12 +138,12 @@ fn stage(plan: &Plan, index: StageIndex, cost: &Cost) -> Value {
         "take": take,
         "rows": rows,
         "keeps": keeps,
-        "concurrency": stage.concurrency,
-        "buffer": stage.buffer,
-        "order": order(stage.order),
-        "rate": stage.rate.map(rate),
-        "timeout_seconds": stage.timeout.as_secs_f64(),
-        "requests": cost.stages[index].asks.then(|| bounds(&cost.stages[index])),
+        "concurrency": works.then_some(stage.concurrency),
+        "buffer": (!idle).then_some(stage.buffer),
+        "order": order(order_of),
+        "rate": stage.rate.filter(|_| asking).map(rate),
+        "timeout_seconds": asking.then_some(stage.timeout.as_secs_f64()),
+        "requests": asking.then(|| bounds(&cost.stages[index])),
     })
 }
 

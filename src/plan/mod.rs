@@ -42,6 +42,8 @@ use serde_json::{Map, Value};
 
 use self::expr::{Expr, FieldSet};
 #[cfg(test)]
+mod show_tests;
+#[cfg(test)]
 mod tests;
 
 use crate::spec::{Api, ChangesKind, ExportKind, MaxFailures, Order, Port, Rate, SeedFile, StageId};

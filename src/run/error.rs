@@ -43,7 +43,7 @@ pub enum RunError {
         /// The seed.
         stage: String,
         /// What is wrong with it.
-        error: SeedFileError,
+        error: Box<SeedFileError>,
     },
     /// A seed of a kind that this version reads, checks and plans, and does not run.
     #[error("stage `{stage}`: this version does not run `{key}: {word}`")]
@@ -54,6 +54,14 @@ pub enum RunError {
         key: &'static str,
         /// Which list.
         word: &'static str,
+    },
+    /// The list of a seed could not be asked for before a run.
+    #[error("stage `{stage}`: ask how long its list is: {reason}")]
+    Probe {
+        /// The seed.
+        stage: String,
+        /// What went wrong.
+        reason: String,
     },
     /// Rows that wait for their turn could not be kept on disk.
     #[error("keep rows of `{table}` that wait for their turn: {reason}")]

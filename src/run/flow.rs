@@ -80,8 +80,8 @@ pub(super) async fn open_seeds(plan: &Plan) -> Result<SeedFiles, RunError> {
                 }
                 _ => {}
             }
-            let file =
-                SeedFile::open(&plan, index).map_err(|error| RunError::SeedFile { stage: id, error })?;
+            let file = SeedFile::open(&plan, index)
+                .map_err(|error| RunError::SeedFile { stage: id, error: Box::new(error) })?;
             files.extend(file.map(|file| (index, file)));
         }
         Ok(files)
@@ -181,7 +181,7 @@ pub(super) async fn flow_from<S: TableSink>(
     Ok(Flowed { tables, failures: context.tally.failures() })
 }
 
-fn caller(stage: &StagePlan) -> Caller {
+pub(super) fn caller(stage: &StagePlan) -> Caller {
     Caller { stage: stage.id.clone(), pace: stage.rate.map(Pace::new).map(Arc::new), timeout: stage.timeout }
 }
 

@@ -136,7 +136,7 @@ impl Seeder {
                     && let Some(Err(error)) = batch.ended
                 {
                     let stage = self.caller.stage.to_string();
-                    return Err(RunError::SeedFile { stage, error }.into());
+                    return Err(RunError::SeedFile { stage, error: Box::new(error) }.into());
                 }
             }
             Ok(())

@@ -22,6 +22,7 @@ mod path_template;
 mod rate;
 mod render;
 mod scalar;
+mod seed_list;
 mod sketch;
 mod source;
 mod tree;

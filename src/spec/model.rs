@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 pub use super::column_type::ColumnType;
 pub use super::path_template::PathTemplate;
 pub use super::rate::Rate;
+pub use super::seed_list::{ChangesKind, ExportKind, FileFormat, SeedFile};
 
 /// A half-open range of bytes in the pipeline file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -249,92 +250,6 @@ pub enum SeedSource {
     Export(ExportKind),
     /// `changes`: what has changed since the last published run.
     Changes(ChangesKind),
-}
-
-/// `file` of a seed.
-#[derive(Clone, Debug)]
-pub struct SeedFile {
-    /// `path`, relative to the working directory.
-    pub path: Located<PathBuf>,
-    /// `column`: whose values become ids, `{id: value}`; without it every row is an item with all of its fields.
-    pub column: Option<Located<String>>,
-    /// `format`, or what the path ends in.
-    pub format: FileFormat,
-}
-
-/// How a file of items is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileFormat {
-    /// Comma-separated, with a header (RFC 4180).
-    Csv,
-    /// The same, separated by tabs.
-    Tsv,
-    /// A JSON value on each line.
-    Jsonl,
-    /// Apache Parquet.
-    Parquet,
-}
-
-impl FileFormat {
-    /// Each with its word.
-    pub const ALL: [(&str, Self); 4] =
-        [("csv", Self::Csv), ("tsv", Self::Tsv), ("jsonl", Self::Jsonl), ("parquet", Self::Parquet)];
-
-    /// Its word.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, format)| *format == self).expect("every format has a word").0
-    }
-}
-
-/// A list of TMDB's daily export of ids (<https://developer.themoviedb.org/docs/daily-id-exports>), by the word
-/// in its file's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is the list of its name")]
-pub enum ExportKind {
-    Movie,
-    TvSeries,
-    Person,
-    Collection,
-    TvNetwork,
-    Keyword,
-    ProductionCompany,
-}
-
-impl ExportKind {
-    /// Each with its word.
-    pub const ALL: [(&str, Self); 7] = [
-        ("movie", Self::Movie),
-        ("tv_series", Self::TvSeries),
-        ("person", Self::Person),
-        ("collection", Self::Collection),
-        ("tv_network", Self::TvNetwork),
-        ("keyword", Self::Keyword),
-        ("production_company", Self::ProductionCompany),
-    ];
-
-    /// Its word.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, kind)| *kind == self).expect("every list has a word").0
-    }
-}
-
-/// A list of changes, by its word in the path `/{word}/changes`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is the list of its name")]
-pub enum ChangesKind {
-    Movie,
-    Tv,
-    Person,
-}
-
-impl ChangesKind {
-    /// Each with its word.
-    pub const ALL: [(&str, Self); 3] = [("movie", Self::Movie), ("tv", Self::Tv), ("person", Self::Person)];
-
-    /// Its word.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, kind)| *kind == self).expect("every list has a word").0
-    }
 }
 
 /// `query`: names and values as sent; a value may hold `{field}` placeholders like a path.

@@ -121,11 +121,19 @@ fn is_json(data_type: &DataType) -> bool {
     match data_type {
         DataType::List(element) => is_json(element.data_type()),
         DataType::Struct(fields) => fields.iter().all(|field| is_json(field.data_type())),
-        DataType::Boolean | DataType::Utf8 | DataType::Float32 | DataType::Float64 => true,
-        DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => true,
-        DataType::Time32(_) | DataType::Time64(_) => true,
-        DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) => true,
-        DataType::Decimal256(..) => true,
+        DataType::Boolean
+        | DataType::Utf8
+        | DataType::Float32
+        | DataType::Float64
+        | DataType::Date32
+        | DataType::Date64
+        | DataType::Timestamp(..)
+        | DataType::Time32(_)
+        | DataType::Time64(_)
+        | DataType::Decimal32(..)
+        | DataType::Decimal64(..)
+        | DataType::Decimal128(..)
+        | DataType::Decimal256(..) => true,
         other => other.is_integer(),
     }
 }

@@ -107,7 +107,11 @@ impl Delimited {
             ErrorKind::UnequalLengths { expected_len: header, len: fields, .. } => {
                 SeedFileFault::Ragged { line: self.line(), fields, header }
             }
-            ErrorKind::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<RecordTooLong>()) => {
+            ErrorKind::Io(error)
+                if error
+                    .get_ref()
+                    .is_some_and(<dyn std::error::Error + Send + Sync>::is::<RecordTooLong>) =>
+            {
                 SeedFileFault::TooLong { line: self.record.position().map_or(1, csv::Position::line) }
             }
             ErrorKind::Io(error) => bytes::of_io(error),
@@ -127,7 +131,7 @@ impl Delimited {
     fn line(&self) -> u64 {
         let end = self.reader.position();
         let last = end.line() - u64::from(self.reader.get_ref().ends_line(end.byte()));
-        let within = self.record.as_slice().iter().filter(|byte| **byte == b'\n').count();
+        let within = self.record.as_slice().split(|byte| *byte == b'\n').count() - 1;
         last.saturating_sub(within as u64).max(1)
     }
 }

@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Field, Int32Type};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
-use parquet::basic::Compression as Codec;
+use parquet::basic::{Compression as Codec, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
 
@@ -30,6 +30,11 @@ impl Files {
         std::fs::write(&path, bytes).expect("written");
         path
     }
+}
+
+/// A line for each number.
+fn lines(numbers: std::ops::Range<usize>, line: impl Fn(usize) -> String) -> String {
+    numbers.map(line).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// A file of `format` whose `column` is the id, for a fetch that asks for `needs`.
@@ -221,7 +226,7 @@ fn gzip_is_known_by_its_bytes_and_damage_is_told() {
     let two = [packed("id\n1\n"), packed("2\n")].concat();
     assert_eq!(read(&files.write("two.csv.gz", &two), &id, None), r#"{"id":1} {"id":2}"#);
     assert_eq!(read(&files.write("plain.csv.gz", b"id\n1\n"), &id, None), r#"{"id":1}"#);
-    let rows: String = (0..50_000).map(|row| format!("{}\n", row * 7919 % 50_021)).collect();
+    let rows = lines(0..50_000, |row| (row * 7919 % 50_021).to_string());
     let whole = packed(&format!("id\n{rows}"));
     let cut = files.write("cut.csv.gz", &whole[..whole.len() / 2]);
     let told = read(&cut, &id, None);
@@ -245,7 +250,7 @@ fn what_is_no_file_is_told_at_once() {
 #[test]
 fn batches_end_by_rows_and_where_looks_at_every_item() {
     let files = Files::new();
-    let text: String = (1..=5000).map(|id| format!("{id}\n")).collect();
+    let text = lines(1..5001, |id| id.to_string());
     let path = files.write("ids.csv", format!("id\n{text}").as_bytes());
     let id = wanted(FileFormat::Csv, Some("id"), &[]);
     assert_eq!(read(&path, &id, Some(".id % 2500 == 0")), r#"{"id":2500} {"id":5000}"#);
@@ -295,9 +300,9 @@ fn parquet_gives_its_rows_or_says_what_it_cannot_use() {
     for codec in [
         Codec::UNCOMPRESSED,
         Codec::SNAPPY,
-        Codec::GZIP(Default::default()),
+        Codec::GZIP(GzipLevel::default()),
         Codec::LZ4_RAW,
-        Codec::ZSTD(Default::default()),
+        Codec::ZSTD(ZstdLevel::default()),
     ] {
         parquet(&path, codec, columns.clone());
         let id = wanted(FileFormat::Parquet, Some("id"), &[]);
@@ -343,8 +348,7 @@ fn parquet_gives_its_rows_or_says_what_it_cannot_use() {
 fn memory_does_not_grow_with_the_file() {
     // Ten batches are read one by one, none larger than its bounds.
     let files = Files::new();
-    let text: String =
-        (0..10 * BATCH_ROWS).map(|id| format!("{{\"id\":{id},\"overview\":\"{id:0>4000}\"}}\n")).collect();
+    let text = lines(0..10 * BATCH_ROWS, |id| format!("{{\"id\":{id},\"overview\":\"{id:0>4000}\"}}"));
     let path = files.write("ids.jsonl", text.as_bytes());
     let mut file = SeedFile::at(&path, &wanted(FileFormat::Jsonl, None, &["id"])).expect("a file");
     let scope = RunScope { params: Arc::default(), run: String::new() };
