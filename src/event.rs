@@ -34,6 +34,13 @@ pub enum Event {
         /// The seed.
         stage: StageId,
     },
+    /// Rows of a seed's file gave no item: they are empty.
+    RowsSkipped {
+        /// The seed.
+        stage: StageId,
+        /// How many.
+        count: u64,
+    },
     /// A fetch stage took on an item that it had not seen before.
     ItemAdmitted {
         /// The fetch stage.

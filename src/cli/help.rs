@@ -85,16 +85,24 @@ Examples:
 Exit codes: 0 if no file has an error, else 2.";
 
 pub(super) const PLAN: &str = "\
-Show what a pipeline means: who reads whom, what is asked for and how often at the most, the schema of every table.
+Show what a pipeline means: who reads whom, what is asked for and how often, the schema of every table.
 
-Makes no request and needs no credential.";
+The bounds hold for a run that completes, without retries: `28 to 364` is at least and at most, and `?` is what only an \
+answer can tell. `about` follows from `estimate:` in the file, or from --probe. The time is what the requests take at the \
+rate; a slow API takes longer.
+
+Makes no request and needs no credential, but for --probe, which asks once for each list that a seed reads.";
 
 pub(super) const PLAN_EXAMPLES: &str = "\
 Examples:
   tmdb-etl plan films.yaml
-      how many requests will it make?
-  tmdb-etl plan films.yaml --set min_votes=500
-      with another value of a param";
+      how many requests will it make, and how long do they take?
+  tmdb-etl plan films.yaml --limit 10 --set min_votes=500
+      of a small run, with another value of a param
+  tmdb-etl plan films.yaml --format mermaid
+      a flowchart, as GitHub draws it in a `mermaid` block
+  tmdb-etl plan films.yaml --format json
+      for machines: stages, edges, tables, requests, seconds";
 
 pub(super) const SCHEMA: &str = "\
 Print the JSON Schema of pipeline files.

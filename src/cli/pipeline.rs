@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::printer::Printer;
 use super::problem::Problem;
-use crate::plan::{self, Options, Plan};
+use crate::plan::{self, Options, Plan, SeedItems, SeedPlan, StageKind};
 use crate::spec::{self, Faults, Severity, Source};
 
 /// What was found in a file beside its plan.
@@ -37,6 +37,21 @@ impl Findings {
     /// What is wrong with what was not loaded as a file.
     pub(super) fn new(source: Source, faults: Faults) -> Self {
         Self { source, faults }
+    }
+
+    /// Warns of files of seeds that are not there: a run may come later, or elsewhere.
+    pub(super) fn look_for_files(&mut self, plan: Option<&Plan>) {
+        for stage in plan.into_iter().flat_map(|plan| &plan.stages) {
+            let StageKind::Seed(SeedPlan { source: SeedItems::File(file), .. }) = &stage.kind else {
+                continue;
+            };
+            let (path, span) = (&file.path.value, file.path.span);
+            if !path.exists() {
+                self.faults
+                    .warning("no-such-file", span, format!("there is no file `{}`", path.display()))
+                    .help("a run looks for it from the folder in which it is started");
+            }
+        }
     }
 
     /// Tells all of them at once.

@@ -199,6 +199,12 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
             verdict(Failed, "overflow", &["give the column less to hold, for instance a shorter `value`"])
         }
         RunError::Sink(error) => of_sink(error),
+        RunError::SeedFile { error, .. } => {
+            let exit = if error.fault.is_system() { Failed } else { Exit::Invalid };
+            Verdict { exit, code: "seed-file", hints: vec![error.fault.hint()] }
+        }
+        RunError::Probe { .. } => verdict(Failed, "probe", &["without `--probe` the plan asks nothing"]),
+        RunError::NotYet { key, word, .. } => not_yet(key, word),
         RunError::Spool { .. } => verdict(Failed, "spool", &["TMPDIR names the folder for temporary files"]),
         RunError::Panicked { .. } => {
             verdict(Failed, "bug", &["this is a bug in tmdb-etl; please report it with the lines above"])
@@ -210,6 +216,19 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
         ),
         RunError::Closed(_) => verdict(Failed, "bug", &["this is a bug in tmdb-etl; please report it"]),
     }
+}
+
+/// What to use in place of a seed that no run reads yet.
+fn not_yet(key: &str, word: &str) -> Verdict {
+    let hint = if key == "export" {
+        let name = format!("{word}_ids_MM_DD_YYYY.json.gz");
+        format!(
+            "download https://files.tmdb.org/p/exports/{name} and read that: `file: {{path: {name}, column: id}}`"
+        )
+    } else {
+        format!("ask for the list itself: `path: /{word}/changes` has the last 24 hours")
+    };
+    Verdict { exit: Exit::Invalid, code: "not-available-yet", hints: vec![hint] }
 }
 
 fn of_sink(error: &SinkError) -> Verdict {

@@ -26,7 +26,8 @@ pub(super) struct Arguments {
 pub(super) fn execute(arguments: &Arguments, printer: &Printer) -> Exit {
     let mut exit = Exit::Complete;
     for file in &arguments.files {
-        let (plan, findings) = load(file, &arguments.set, &Options::default());
+        let (plan, mut findings) = load(file, &arguments.set, &Options::default());
+        findings.look_for_files(plan.as_ref());
         findings.tell(printer);
         if let Some(plan) = plan {
             let (stages, tables) = (plan.stages.len(), plan.tables().count());

@@ -1,12 +1,39 @@
-//! How many requests a plan makes, as far as it can be known without asking.
+//! How many requests a plan makes, as far as it can be known without making them.
+//!
+//! Counted are the requests of a run that completes, without retries. `least` and `most` hold whatever the API
+//! answers; where only an answer can tell, `most` is unknown. An estimate is `most` again, with the sizes that the
+//! file (`estimate:`) or the API (`plan --probe`) names put in where they are not known otherwise.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{ExpandPlan, Plan, SeedItems, SeedPlan, StageIndex, StageKind};
+use serde_json::json;
+
+use super::{ExpandPlan, FetchPlan, Plan, SeedItems, SeedPlan, StageIndex, StageKind};
 use crate::spec::Port;
 
-/// The number of requests of a stage, without retries.
+/// Items of a page of TMDB's lists.
+const PAGE_ITEMS: u64 = 20;
+
+/// What is known of a run beside its file.
+#[derive(Clone, Debug, Default)]
+pub struct Outlook {
+    /// `--limit`: items of each seed.
+    pub limit: Option<u64>,
+    /// What the API said of the lists of seeds.
+    pub probed: BTreeMap<StageIndex, Probe>,
+}
+
+/// What the first page of a list says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Its pages, those that nobody can read included.
+    pub pages: u64,
+    /// Its items.
+    pub items: Option<u64>,
+}
+
+/// The number of requests of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bounds {
     /// Whether it makes any.
@@ -15,101 +42,189 @@ pub(super) struct Bounds {
     pub least: u64,
     /// At most so many; `None` where only an answer can tell.
     pub most: Option<u64>,
+    /// At most so many if the estimates hold; `None` where there is none to tell from.
+    pub estimate: Option<u64>,
 }
 
 impl Bounds {
-    pub(super) const NONE: Self = Self { asks: false, least: 0, most: Some(0) };
+    pub(super) const NONE: Self = Self { asks: false, least: 0, most: Some(0), estimate: Some(0) };
 
     pub(super) fn plus(self, other: Self) -> Self {
         Self {
             asks: self.asks || other.asks,
             least: self.least.saturating_add(other.least),
-            most: self.most.zip(other.most).map(|(a, b)| a.saturating_add(b)),
+            most: add(self.most, other.most),
+            estimate: add(self.estimate, other.estimate),
         }
+    }
+
+    /// The estimate, where it says more than `most`.
+    pub(super) fn about(&self) -> Option<u64> {
+        self.estimate.filter(|estimate| self.most.is_none_or(|most| *estimate < most))
     }
 }
 
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.most {
-            Some(most) if most == self.least => write!(f, "{most}"),
-            Some(most) => write!(f, "{} to {most}", self.least),
-            None => write!(f, "{} to ?", self.least),
+            Some(most) if most == self.least => write!(f, "{most}")?,
+            Some(most) => write!(f, "{} to {most}", self.least)?,
+            None => write!(f, "{} to ?", self.least)?,
         }
+        self.about().map_or(Ok(()), |about| write!(f, ", about {about}"))
     }
 }
 
 /// The bounds of every stage. Items that a filter or `where` may drop, and items that may be found twice,
 /// count for `most` and not for `least`.
-pub(super) fn bounds(plan: &Plan) -> Vec<Bounds> {
-    let handed = handed_on(plan);
-    let stages = plan.stages.iter().zip(&handed);
+pub(super) fn bounds(plan: &Plan, outlook: &Outlook) -> Vec<Bounds> {
+    let sizes = |estimated: bool| -> Vec<Option<u64>> {
+        let size = |index| size(plan, outlook, index, estimated);
+        (0..plan.stages.len()).map(size).collect()
+    };
+    let (most, estimate) = (most_requests(plan, &sizes(false)), most_requests(plan, &sizes(true)));
+    let stages = plan.stages.iter().enumerate();
     stages
-        .map(|(stage, handed)| match &stage.kind {
-            StageKind::Seed(SeedPlan { source: SeedItems::Pages { pages, .. }, .. }) => {
-                Bounds { asks: true, least: 1, most: Some(u64::from(*pages)) }
+        .map(|(index, stage)| {
+            // What is not known otherwise does not make known bounds wider.
+            let (most, estimate) = (most[index], at_most(estimate[index], most[index]));
+            match &stage.kind {
+                StageKind::Seed(seed @ SeedPlan { source: SeedItems::Pages { pages, .. }, .. }) => {
+                    let most = u64::from(*pages);
+                    let estimate =
+                        pages_of(seed, outlook.probed.get(&index)).map(|pages| pages.clamp(1, most));
+                    Bounds { asks: true, least: 1, most: Some(most), estimate: estimate.or(Some(most)) }
+                }
+                StageKind::Fetch(fetch) => {
+                    let seeds = stage.inputs.iter().filter(|source| source.port == Port::Main);
+                    let least =
+                        seeds.map(|source| distinct(&plan.stages[source.stage].kind, fetch, outlook.limit));
+                    Bounds { asks: true, least: least.max().unwrap_or(0), most, estimate }
+                }
+                StageKind::Expand(ExpandPlan { request: Some(_), .. }) => {
+                    Bounds { asks: true, least: 0, most, estimate }
+                }
+                _ => Bounds::NONE,
             }
-            StageKind::Fetch(_) => {
-                let seeds = stage.inputs.iter().map(|source| seed_least(&plan.stages[source.stage].kind));
-                Bounds { asks: true, least: seeds.max().unwrap_or(0), most: *handed }
-            }
-            StageKind::Expand(ExpandPlan { request: Some(_), pages, .. }) => {
-                let most = handed.map(|documents| documents.saturating_mul(u64::from(*pages)));
-                Bounds { asks: true, least: 0, most }
-            }
-            _ => Bounds::NONE,
         })
         .collect()
 }
 
-/// Items or documents that each stage hands on at most; `None` where only an answer can tell.
+/// Items that a seed gives at most.
+fn size(plan: &Plan, outlook: &Outlook, index: StageIndex, estimated: bool) -> Option<u64> {
+    let StageKind::Seed(seed) = &plan.stages[index].kind else { return Some(0) };
+    let known = match &seed.source {
+        SeedItems::Listed(items) => Some(items.len() as u64),
+        SeedItems::Range { first, last } => Some(range(*first, *last)),
+        SeedItems::Pages { pages, .. } if estimated => {
+            let readable = u64::from(*pages).saturating_mul(PAGE_ITEMS);
+            let probed = outlook.probed.get(&index).and_then(|probe| probe.items);
+            probed.map(|items| items.min(readable)).or(seed.estimate)
+        }
+        _ if estimated => seed.estimate,
+        _ => None,
+    };
+    at_most(known, outlook.limit)
+}
+
+/// Pages that a list has, by what is said of it.
+fn pages_of(seed: &SeedPlan, probe: Option<&Probe>) -> Option<u64> {
+    match probe {
+        Some(probe) => Some(probe.pages),
+        // What `where` leaves of a list says nothing of its pages.
+        None if seed.where_.is_none() => seed.estimate.map(|items| items.div_ceil(PAGE_ITEMS)),
+        None => None,
+    }
+}
+
+/// Requests of each stage but seeds at most, when seeds give `sizes`.
 ///
-/// Each round knows one stage further down. What is not known after as many rounds as there are stages
-/// depends on itself, and stays unknown.
-fn handed_on(plan: &Plan) -> Vec<Option<u64>> {
-    let mut handed = vec![None; plan.stages.len()];
-    for _ in &plan.stages {
-        handed = (0..plan.stages.len()).map(|stage| handed_by(plan, stage, &handed)).collect();
-    }
-    handed
-}
-
-/// What `stage` hands on at most, given what the others do.
-fn handed_by(plan: &Plan, stage: StageIndex, handed: &[Option<u64>]) -> Option<u64> {
-    let inputs = plan.stages[stage].inputs.iter();
-    match &plan.stages[stage].kind {
-        StageKind::Seed(seed) => match &seed.source {
-            SeedItems::Listed(items) => Some(items.len() as u64),
-            SeedItems::Range { first, last } => Some(range(*first, *last)),
-            SeedItems::Pages { .. } => None,
-        },
-        StageKind::Fetch(_) => {
-            let seeds = inputs.filter(|source| source.port == Port::Main).map(|source| handed[source.stage]);
-            let edges = plan.item_edges.iter().filter(|edge| edge.to == stage);
-            let found = edges.map(|edge| match &plan.stages[edge.from].kind {
-                _ if edge.max_items < u64::MAX => Some(edge.max_items),
-                StageKind::Expand(expand) => Some(handed[edge.from]?.saturating_mul(u64::from(expand.take?))),
-                _ => None,
-            });
-            sum(seeds.chain(found))
+/// It counts depth by depth, as a crawl does: what is found at one depth is asked for at the next. Every loop has
+/// an edge with a `max_depth`, so there is a last.
+fn most_requests(plan: &Plan, sizes: &[Option<u64>]) -> Vec<Option<u64>> {
+    let none = || vec![Some(0_u64); plan.stages.len()];
+    let (mut handed, mut asked, mut found) = (none(), none(), none());
+    let mut admitted = vec![Some(0_u64); plan.item_edges.len()];
+    for depth in 0.. {
+        let mut here = none();
+        for (index, stage) in plan.stages.iter().enumerate() {
+            let above = stage.inputs.iter().filter(|source| source.port == Port::Main);
+            let read = sum(above.map(|source| here[source.stage]));
+            here[index] = match stage.kind {
+                StageKind::Seed(_) if depth == 0 => sizes[index],
+                StageKind::Seed(_) | StageKind::Project(_) => Some(0),
+                StageKind::Fetch(_) => add(read, found[index]),
+                StageKind::Expand(_) | StageKind::Filter(_) => read,
+            };
+            handed[index] = add(handed[index], here[index]);
         }
-        StageKind::Expand(_) | StageKind::Filter(_) => sum(inputs.map(|source| handed[source.stage])),
-        StageKind::Project(_) => None,
+        let expanded = |stage: StageIndex| match &plan.stages[stage].kind {
+            StageKind::Expand(expand) if expand.max_depth.is_none_or(|max| depth < max) => Some(expand),
+            _ => None,
+        };
+        for index in (0..plan.stages.len()).filter(|index| expanded(*index).is_some()) {
+            asked[index] = add(asked[index], here[index]);
+        }
+        found = none();
+        for (edge, admitted) in plan.item_edges.iter().zip(&mut admitted) {
+            let Some(expand) = expanded(edge.from) else { continue };
+            let most = (edge.max_items < u64::MAX).then_some(edge.max_items);
+            let items = match here[edge.from] {
+                Some(0) => Some(0),
+                documents => {
+                    documents.zip(expand.take).map(|(documents, take)| times(documents, take.into()))
+                }
+            };
+            let items = at_most(items, most);
+            *admitted = at_most(add(*admitted, items), most);
+            found[edge.to] = add(found[edge.to], items);
+        }
+        if found.iter().all(|items| *items == Some(0)) {
+            break;
+        }
     }
+    // All depths together hold no more than the edges admit.
+    for (index, stage) in plan.stages.iter().enumerate() {
+        let above = stage.inputs.iter().filter(|source| source.port == Port::Main);
+        let read = sum(above.map(|source| handed[source.stage]));
+        let edges = plan.item_edges.iter().zip(&admitted).filter(|(edge, _)| edge.to == index);
+        let reach = match stage.kind {
+            StageKind::Fetch(_) => add(read, sum(edges.map(|(_, admitted)| *admitted))),
+            StageKind::Expand(_) | StageKind::Filter(_) => read,
+            StageKind::Seed(_) | StageKind::Project(_) => continue,
+        };
+        handed[index] = at_most(handed[index], reach);
+        asked[index] = at_most(asked[index], reach);
+    }
+    let stages = plan.stages.iter().enumerate();
+    stages
+        .map(|(index, stage)| match &stage.kind {
+            StageKind::Fetch(_) => handed[index],
+            StageKind::Expand(ExpandPlan { request: Some(_), pages, .. }) => {
+                asked[index].map(|documents| times(documents, u64::from(*pages)))
+            }
+            _ => Some(0),
+        })
+        .collect()
 }
 
-fn sum(mut parts: impl Iterator<Item = Option<u64>>) -> Option<u64> {
-    parts.try_fold(0_u64, |sum, part| Some(sum.saturating_add(part?)))
-}
-
-/// Different items that a seed gives at least.
-fn seed_least(kind: &StageKind) -> u64 {
+/// Different requests that `fetch` makes of the items of a seed at least.
+fn distinct(kind: &StageKind, fetch: &FetchPlan, limit: Option<u64>) -> u64 {
+    let limit = limit.unwrap_or(u64::MAX);
     match kind {
-        StageKind::Seed(SeedPlan { source: SeedItems::Listed(items), where_: None }) => {
-            items.iter().map(ToString::to_string).collect::<BTreeSet<_>>().len() as u64
+        StageKind::Seed(SeedPlan { source: SeedItems::Listed(items), where_: None, .. }) => {
+            let taken = items.iter().take(usize::try_from(limit).unwrap_or(usize::MAX));
+            let requests = taken.filter_map(|item| Some(fetch.request.fill(item).ok()?.to_string()));
+            requests.collect::<BTreeSet<_>>().len() as u64
         }
-        StageKind::Seed(SeedPlan { source: SeedItems::Range { first, last }, where_: None }) => {
-            range(*first, *last)
+        StageKind::Seed(SeedPlan { source: SeedItems::Range { first, last }, where_: None, .. }) => {
+            let fills = last >= first && fetch.request.fill(&json!({ "id": first })).is_ok();
+            let differ = fetch.request.fields().next().is_some();
+            match (fills, differ) {
+                (true, true) => range(*first, *last).min(limit),
+                (true, false) => 1,
+                (false, _) => 0,
+            }
         }
         _ => 0,
     }
@@ -117,4 +232,25 @@ fn seed_least(kind: &StageKind) -> u64 {
 
 fn range(first: i64, last: i64) -> u64 {
     if last < first { 0 } else { last.abs_diff(first).saturating_add(1) }
+}
+
+/// The sum, if both are known.
+fn add(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    a.zip(b).map(|(a, b)| a.saturating_add(b))
+}
+
+fn sum(parts: impl Iterator<Item = Option<u64>>) -> Option<u64> {
+    parts.fold(Some(0), add)
+}
+
+fn times(a: u64, b: u64) -> u64 {
+    a.saturating_mul(b)
+}
+
+/// The smaller one of what is known.
+fn at_most(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (known, None) | (None, known) => known,
+    }
 }

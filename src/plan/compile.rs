@@ -116,8 +116,11 @@ impl Compiler<'_> {
                 let request = self.request(&path.value, query, &[]);
                 items.map(|items| SeedItems::Pages { request, pages: pages.get(), items })
             }
+            SeedSource::File(file) => Some(SeedItems::File(file.clone())),
+            SeedSource::Export(kind) => Some(SeedItems::Export(*kind)),
+            SeedSource::Changes(kind) => Some(SeedItems::Changes(*kind)),
         };
-        Some(SeedPlan { source: source?, where_: where_? })
+        Some(SeedPlan { source: source?, where_: where_?, estimate: seed.estimate })
     }
 
     fn fetch(&mut self, fetch: &Fetch) -> FetchPlan {

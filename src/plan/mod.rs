@@ -9,19 +9,27 @@
 
 mod bounds;
 mod compile;
+mod cost;
+mod edges;
 pub mod expr;
 mod fields;
 mod graph;
 mod item;
+mod json;
+mod mermaid;
+mod notes;
 mod point;
 mod read;
 mod request;
 mod table;
 mod text;
 
+pub use bounds::{Outlook, Probe};
 pub use compile::{Compiled, Options, compile};
 pub use graph::{ItemEdge, Source};
 pub use item::{Document, Item};
+pub use json::to_json;
+pub use mermaid::to_mermaid;
 pub use point::{Cargo, PointError};
 pub use read::{read, read_expression};
 pub use request::{Key, Request, RequestTemplate, Unfillable};
@@ -36,9 +44,11 @@ use serde_json::{Map, Value};
 
 use self::expr::{Expr, FieldSet};
 #[cfg(test)]
+mod show_tests;
+#[cfg(test)]
 mod tests;
 
-use crate::spec::{Api, MaxFailures, Order, Port, Rate, StageId};
+use crate::spec::{Api, ChangesKind, ExportKind, MaxFailures, Order, Port, Rate, SeedFile, StageId};
 
 /// Rows of a record batch: enough that encoding is done in long runs, small enough to hold three of each table.
 pub const BATCH_ROWS: usize = 1024;
@@ -118,6 +128,8 @@ pub struct SeedPlan {
     pub source: SeedItems,
     /// `where` on each.
     pub where_: Option<Expr>,
+    /// About how many items it gives, if its author said so.
+    pub estimate: Option<u64>,
 }
 
 /// Where a seed's items come from.
@@ -141,6 +153,12 @@ pub enum SeedItems {
         /// The items of a page.
         items: Expr,
     },
+    /// Rows of a file.
+    File(SeedFile),
+    /// The ids of a daily export. No run reads them yet.
+    Export(ExportKind),
+    /// What has changed. No run reads it yet.
+    Changes(ChangesKind),
 }
 
 /// A fetch, compiled.

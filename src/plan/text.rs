@@ -4,8 +4,10 @@
 
 use std::fmt::{Display, Write as _};
 
-use super::bounds::{Bounds, bounds};
+use super::bounds::Outlook;
+use super::cost::{Cost, Decides, Why, cost};
 use super::expr::{Expr, FieldSet};
+use super::notes::notes;
 use super::{
     ExpandPlan, ItemEdge, Plan, SeedItems, SeedPlan, Source, StageIndex, StageKind, StagePlan, TablePlan,
 };
@@ -15,14 +17,13 @@ use crate::spec::{Compression, MaxFailures, OnMismatch, Order, Port};
 const LABEL: usize = 12;
 
 /// Describes a plan.
-pub fn describe(plan: &Plan) -> String {
+pub fn describe(plan: &Plan, outlook: &Outlook) -> String {
     let mut text = Text(String::new());
     head(plan, &mut text);
     for (index, stage) in plan.stages.iter().enumerate() {
         describe_stage(plan, index, stage, &mut text);
     }
-    let bounds = bounds(plan);
-    requests(plan, &bounds, &mut text);
+    requests(plan, &cost(plan, outlook), &mut text);
     let notes = notes(plan);
     if !notes.is_empty() {
         text.line("\nnotes");
@@ -78,15 +79,19 @@ fn head(plan: &Plan, text: &mut Text) {
     }
 }
 
-fn describe_stage(plan: &Plan, index: StageIndex, stage: &StagePlan, text: &mut Text) {
-    let kind = match &stage.kind {
+/// The word of a kind of stage.
+pub(super) fn kind_name(kind: &StageKind) -> &'static str {
+    match kind {
         StageKind::Seed(_) => "seed",
         StageKind::Fetch(_) => "fetch",
         StageKind::Expand(_) => "expand",
         StageKind::Filter(_) => "filter",
         StageKind::Project(_) => "project",
-    };
-    text.line(format_args!("\n  {} ({kind})", stage.id));
+    }
+}
+
+fn describe_stage(plan: &Plan, index: StageIndex, stage: &StagePlan, text: &mut Text) {
+    text.line(format_args!("\n  {} ({})", stage.id, kind_name(&stage.kind)));
     let reads = reads(plan, index, stage);
     if !reads.is_empty() {
         text.say("reads", reads.join(", then "));
@@ -164,7 +169,25 @@ fn describe_seed(seed: &SeedPlan, text: &mut Text) -> bool {
             text.say("items", items.source());
             true
         }
+        SeedItems::File(file) => {
+            let (path, format) = (file.path.value.display(), file.format.as_str());
+            let rows = match &file.column {
+                Some(column) => format!("`{}` of {path} ({format}) as ids", column.value),
+                None => format!("the rows of {path} ({format})"),
+            };
+            text.say("gives", rows);
+            false
+        }
+        SeedItems::Export(kind) => {
+            text.say("gives", format_args!("the daily export of {}", kind.as_str()));
+            false
+        }
+        SeedItems::Changes(kind) => {
+            text.say("gives", format_args!("the changes of {} since the last run", kind.as_str()));
+            false
+        }
     };
+    text.say_if("estimate", seed.estimate.map(|items| format!("about {items} items")));
     text.say_if("where", seed.where_.as_ref().map(Expr::source));
     asks
 }
@@ -210,7 +233,7 @@ fn describe_table(table: &TablePlan, inputs: &[Source], text: &mut Text) {
 }
 
 /// What a stage reads by `from:`, given or by default.
-fn reads(plan: &Plan, index: StageIndex, stage: &StagePlan) -> Vec<String> {
+pub(super) fn reads(plan: &Plan, index: StageIndex, stage: &StagePlan) -> Vec<String> {
     let is_item_edge = |source: &Source| {
         source.port == Port::Found
             && plan.item_edges.iter().any(|edge| edge.from == source.stage && edge.to == index)
@@ -254,120 +277,43 @@ fn fields(set: &FieldSet) -> String {
     }
 }
 
-fn order(order: Order) -> &'static str {
+pub(super) fn order(order: Order) -> &'static str {
     match order {
         Order::Input => "input",
         Order::Arrival => "arrival",
     }
 }
 
-/// How many requests each stage makes, and how long they take at the rate.
-fn requests(plan: &Plan, bounds: &[Bounds], text: &mut Text) {
+/// How many requests each stage makes, how long they take at the rate, and what decides it.
+fn requests(plan: &Plan, cost: &Cost, text: &mut Text) {
     text.line("\nrequests");
-    let asking = |index: &StageIndex| bounds[*index].asks;
+    let asking = |index: &StageIndex| cost.stages[*index].asks;
     let width = plan.stages.iter().map(|stage| stage.id.as_str().len()).max().unwrap_or(0).max(5);
     for index in (0..plan.stages.len()).filter(asking) {
-        text.line(format_args!("  {:<width$}  {}", plan.stages[index].id.as_str(), bounds[index]));
+        text.line(format_args!("  {:<width$}  {}", plan.stages[index].id.as_str(), cost.stages[index]));
     }
-    let total = bounds.iter().filter(|bounds| bounds.asks).fold(Bounds::NONE, |sum, stage| sum.plus(*stage));
-    let time = match plan.api.rate {
-        None => String::new(),
-        Some(rate) => {
-            // What `f64` cannot hold exactly here would take longer than anybody waits.
-            let seconds = |requests: u64| {
-                #[expect(clippy::cast_precision_loss, reason = "a time for people")]
-                let seconds = requests as f64 / rate.per_second();
-                if seconds < 120.0 { format!("{seconds:.1} s") } else { format!("{:.0} min", seconds / 60.0) }
-            };
-            let most = total.most.map_or_else(|| "?".to_owned(), seconds);
-            format!(": {} to {most} at {rate}", seconds(total.least))
-        }
-    };
-    text.line(format_args!("  {:<width$}  {total}{time}", "total"));
-}
-
-/// What is legal and good to know.
-fn notes(plan: &Plan) -> Vec<String> {
-    let mut notes = Vec::new();
-    let connections = plan.api.connections;
-    for stage in &plan.stages {
-        let asks = match &stage.kind {
-            StageKind::Fetch(_) => true,
-            StageKind::Seed(seed) => matches!(seed.source, SeedItems::Pages { .. }),
-            StageKind::Expand(expand) => expand.request.is_some(),
-            StageKind::Filter(_) | StageKind::Project(_) => false,
-        };
-        if asks && stage.concurrency > connections {
-            notes.push(format!(
-                "`{}` works on {} requests at once, and the run has {connections} connections: the others wait",
-                stage.id, stage.concurrency
-            ));
-        }
-        if let (Some(own), Some(all)) = (stage.rate, plan.api.rate)
-            && asks
-            && own.per_second() > all.per_second()
-        {
-            notes.push(format!("`{}` may ask {own}, and the run {all}: its own rate does nothing", stage.id));
-        }
+    text.line(format_args!("  {:<width$}  {}", "total", cost.total));
+    if let Some(seconds) = &cost.seconds {
+        let rate =
+            plan.api.rate.map_or_else(|| "the rates of the stages".to_owned(), |rate| rate.to_string());
+        text.line(format_args!("  {:<width$}  {seconds} at {rate}", "time"));
     }
-    if plan.api.rate.is_none() {
-        notes.push("no rate: the API's answers alone slow this run down".to_owned());
-    }
-    notes
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::plan::{Options, compile};
-    use crate::spec::{Source, parse};
-
-    fn described(text: &str) -> String {
-        let parsed = parse(&Source::new("p.yaml", text), &[], &|_| None).expect("no fault");
-        super::describe(&compile(parsed.spec, &Options::default()).expect("no fault").plan)
-    }
-
-    #[test]
-    fn marvel_is_described() {
-        insta::assert_snapshot!(described(include_str!("../../pipelines/marvel.yaml")));
-    }
-
-    #[test]
-    fn costars_is_described() {
-        insta::assert_snapshot!(described(include_str!("../../pipelines/costars.yaml")));
-    }
-
-    #[test]
-    fn every_kind_of_line_is_shown() {
-        insta::assert_snapshot!(described(
-            "
-version: 1
-name: all
-api: {rate: 10/s, connections: 4, language: de}
-max_failures: 3
-stages:
-  popular: {kind: seed, path: /discover/movie, query: {sort_by: popularity.desc}, pages: 3, where: '.id > 2'}
-  more: {kind: seed, range: 1..1000}
-  films: {kind: fetch, from: [popular, more], path: '/movie/{id}', concurrency: 8, rate: 20/s, timeout: 3s}
-  old: {kind: filter, where: '.release_date < \"1980\"', buffer: 5}
-  parts: {kind: expand, path: '/movie/{id}/similar', pages: 2}
-  table:
-    kind: project
-    order: arrival
-    columns:
-      id: {type: int64, required: true, on_mismatch: fail}
-      seen: {type: timestamp, value: .seen_at, on_mismatch: drop}
-    output: {path: out/films.parquet, compression: none}
-  lost:
-    kind: project
-    from: [films.failed, films.missing, parts.failed]
-    columns: {key: string, stage: string}
-    output: {path: out/lost.parquet}
-  found:
-    kind: project
-    from: parts.found
-    columns: {id: int64}
-    output: {path: out/found.parquet}
-"
-        ));
+    if let Some(Decides { stage, why, levers }) = &cost.decides {
+        let stage = &plan.stages[*stage].id;
+        text.line(match why {
+            Why::Unknown if levers.is_empty() => {
+                format!("  only the answers tell how many requests `{stage}` makes")
+            }
+            Why::Unknown => {
+                format!(
+                    "  not known beforehand, by `{stage}`; what tells about how many: {}",
+                    levers.join(", ")
+                )
+            }
+            Why::Requests => format!("  most are made by `{stage}`; fewer by {}", levers.join(", or ")),
+            Why::Rate => {
+                format!("  the own rate of `{stage}` takes longest; less by {}", levers.join(", or "))
+            }
+        });
     }
 }

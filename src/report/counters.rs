@@ -37,6 +37,7 @@ struct Stage {
     role: Role,
     admitted: AtomicU64,
     found: AtomicU64,
+    skipped: AtomicU64,
     requests: AtomicU64,
     documents: AtomicU64,
     missing: AtomicU64,
@@ -153,6 +154,7 @@ impl Listener for Counters {
             Event::ItemSeeded { stage } | Event::ItemAdmitted { stage } => {
                 add(&self.stage(stage).admitted, 1);
             }
+            Event::RowsSkipped { stage, count } => add(&self.stage(stage).skipped, *count),
             Event::RequestSent { stage } => {
                 self.sent();
                 add(&self.stage(stage).requests, 1);
@@ -218,6 +220,7 @@ impl Stage {
             role,
             admitted: AtomicU64::new(0),
             found: AtomicU64::new(0),
+            skipped: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             documents: AtomicU64::new(0),
             missing: AtomicU64::new(0),
@@ -238,6 +241,7 @@ impl Stage {
             role: self.role,
             admitted: read(&self.admitted),
             found: read(&self.found),
+            skipped: read(&self.skipped),
             requests: read(&self.requests),
             documents: read(&self.documents),
             missing: read(&self.missing),

@@ -16,6 +16,7 @@ impl Listener for Log {
                 info!(run, ?published, swept, "state recovered");
             }
             Event::ItemSeeded { stage } => debug!(%stage, "item seeded"),
+            Event::RowsSkipped { stage, count } => debug!(%stage, count, "rows skipped"),
             Event::ItemAdmitted { stage } => debug!(%stage, "item admitted"),
             Event::RequestSent { stage } => debug!(%stage, "request sent"),
             Event::RequestRetried { stage, request, reason, wait } => {

@@ -56,6 +56,8 @@ pub struct StageSnapshot {
     pub admitted: u64,
     /// Items that it found.
     pub found: u64,
+    /// Rows of its file that gave no item.
+    pub skipped: u64,
     /// Sends, each attempt one.
     pub requests: u64,
     /// Documents that came.

@@ -134,6 +134,10 @@ fn retries(number: u64) -> String {
 /// Values that did not fit, rows that were dropped, expressions that failed.
 fn misfits(text: &mut String, snapshot: &Snapshot) {
     let mut lines = Vec::new();
+    for stage in snapshot.stages.iter().filter(|stage| stage.skipped > 0) {
+        let rows = counted(stage.skipped, "rows");
+        lines.push(format!("{}: {rows} of the file gave no item, being empty", stage.id));
+    }
     for table in &snapshot.tables {
         if table.dropped > 0 {
             lines.push(format!("{}: {} dropped", table.name, counted(table.dropped, "rows")));
@@ -235,6 +239,7 @@ mod tests {
             role,
             admitted: requests,
             found: 0,
+            skipped: 0,
             requests,
             documents: requests.saturating_sub(failed + 1),
             missing: requests.min(1),

@@ -1,5 +1,6 @@
 //! How a run can end without a published dataset.
 
+use super::seed_file::SeedFileError;
 use crate::engine::Closed;
 use crate::project::ProjectError;
 use crate::sink::SinkError;
@@ -36,6 +37,32 @@ pub enum RunError {
     /// Writing or publishing.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// The file of a seed.
+    #[error("stage `{stage}`: {error}")]
+    SeedFile {
+        /// The seed.
+        stage: String,
+        /// What is wrong with it.
+        error: Box<SeedFileError>,
+    },
+    /// A seed of a kind that this version reads, checks and plans, and does not run.
+    #[error("stage `{stage}`: this version does not run `{key}: {word}`")]
+    NotYet {
+        /// The seed.
+        stage: String,
+        /// `export` or `changes`.
+        key: &'static str,
+        /// Which list.
+        word: &'static str,
+    },
+    /// The list of a seed could not be asked for before a run.
+    #[error("stage `{stage}`: ask how long its list is: {reason}")]
+    Probe {
+        /// The seed.
+        stage: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// Rows that wait for their turn could not be kept on disk.
     #[error("keep rows of `{table}` that wait for their turn: {reason}")]
     Spool {

@@ -10,13 +10,14 @@ use std::sync::atomic::AtomicU64;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use super::context::Context;
+use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::expand::{Expander, ItemOutlet};
 use super::fetch::Fetcher;
 use super::filter::Sieve;
 use super::outlets::Outlets;
 use super::seed::{SeedReader, Seeder};
+use super::seed_file::SeedFile;
 use super::table::{TableSink, table};
 use super::tally::Tally;
 use crate::engine::{
@@ -24,7 +25,9 @@ use crate::engine::{
 };
 use crate::event::{Event, Listener};
 use crate::plan::expr::{FieldSet, RunScope};
-use crate::plan::{Document, Item, Plan, SEED_BUFFER, Source, StageIndex, StageKind, StagePlan, TablePlan};
+use crate::plan::{
+    Document, Item, Plan, SEED_BUFFER, SeedItems, Source, StageIndex, StageKind, StagePlan, TablePlan,
+};
 use crate::project::ExpandRule;
 use crate::spec::Port;
 use crate::tmdb::{Caller, Client};
@@ -56,11 +59,52 @@ pub async fn flow<S: TableSink>(
     sinks: Vec<S>,
     options: FlowOptions,
 ) -> Result<Flowed<S::Staged>, RunError> {
+    let files = open_seeds(plan).await?;
+    flow_from(plan, client, sinks, options, files).await
+}
+
+/// The open files of seeds.
+pub(super) type SeedFiles = HashMap<StageIndex, SeedFile>;
+
+/// Opens the files of all seeds, before anything is asked: what is wrong with one of them is told at once.
+pub(super) async fn open_seeds(plan: &Plan) -> Result<SeedFiles, RunError> {
+    let plan = plan.clone();
+    on_thread(move || {
+        let mut files = SeedFiles::new();
+        for (index, stage) in plan.stages.iter().enumerate() {
+            let StageKind::Seed(seed) = &stage.kind else { continue };
+            let id = stage.id.to_string();
+            match &seed.source {
+                SeedItems::Export(kind) => {
+                    return Err(RunError::NotYet { stage: id, key: "export", word: kind.as_str() });
+                }
+                SeedItems::Changes(kind) => {
+                    return Err(RunError::NotYet { stage: id, key: "changes", word: kind.as_str() });
+                }
+                _ => {}
+            }
+            let file = SeedFile::open(&plan, index)
+                .map_err(|error| RunError::SeedFile { stage: id, error: Box::new(error) })?;
+            files.extend(file.map(|file| (index, file)));
+        }
+        Ok(files)
+    })
+    .await
+}
+
+/// Runs `plan` with the files of its seeds opened before.
+pub(super) async fn flow_from<S: TableSink>(
+    plan: &Plan,
+    client: Arc<Client>,
+    sinks: Vec<S>,
+    options: FlowOptions,
+    files: SeedFiles,
+) -> Result<Flowed<S::Staged>, RunError> {
     let mut crew = Crew::new(options.stop.clone());
     let context = context(plan, client, options);
     let (staged, mut finished) = edge(sinks.len().max(1));
     let mut sinks = sinks.into_iter();
-    start(&mut crew, plan, Wires::new(plan), &context, |index, plan, documents| {
+    start(&mut crew, plan, Wires::new(plan), &context, files, |index, plan, documents| {
         let sink = sinks.next().expect("there is a sink for each table");
         Box::pin(table(plan, documents, sink, staged.clone(), index, Arc::clone(&context)))
     });
@@ -102,6 +146,7 @@ pub(super) fn start(
     plan: &Plan,
     mut wires: Wires<'_>,
     context: &Arc<Context>,
+    mut files: SeedFiles,
     mut tables: impl FnMut(StageIndex, Arc<TablePlan>, Vec<Documents>) -> BoxFuture<'static, Result<(), RunError>>,
 ) {
     wires.start_frontiers(crew);
@@ -122,9 +167,10 @@ pub(super) fn start(
                 let readers = wires.seed_readers.remove(&index).unwrap_or_default();
                 let left = AtomicU64::new(context.limit.unwrap_or(u64::MAX));
                 let (plan, caller) = (seed.clone(), caller(stage));
-                let seeder =
-                    Seeder { plan, caller, hands, readers, outlets, context, left, given: AtomicU64::new(0) };
-                crew.spawn(name, async move { done(seeder.run().await) });
+                let given = AtomicU64::new(0);
+                let seeder = Seeder { plan, caller, hands, readers, outlets, context, left, given };
+                let file = files.remove(&index);
+                crew.spawn(name, async move { done(seeder.run(file).await) });
             }
             StageKind::Fetch(plan) => {
                 let items = wires.items.remove(&index).expect("every fetch has a frontier");
@@ -162,7 +208,7 @@ pub(super) fn start(
     }
 }
 
-fn caller(stage: &StagePlan) -> Caller {
+pub(super) fn caller(stage: &StagePlan) -> Caller {
     Caller { stage: stage.id.clone(), pace: stage.rate.map(Pace::new).map(Arc::new), timeout: stage.timeout }
 }
 

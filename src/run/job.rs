@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::on_thread;
 use super::error::RunError;
-use super::flow::{FlowOptions, flow};
+use super::flow::{FlowOptions, flow_from, open_seeds};
 use crate::engine::Budget;
 use crate::event::{Event, Listener};
 use crate::plan::Plan;
@@ -56,6 +56,7 @@ pub struct Published {
 /// # Errors
 /// The tables of the last run are as they were.
 pub async fn run_job(job: Job) -> Result<Published, RunError> {
+    let files = open_seeds(&job.plan).await?;
     let started_at = Timestamp::now();
     let run = run_id(started_at, job.seed);
     let tables: Vec<_> = job.plan.tables().map(|(_, table)| Arc::clone(table)).collect();
@@ -108,7 +109,7 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
             stop: job.stop,
             listener: Arc::clone(&job.listener),
         };
-        flow::<TableWriter>(&job.plan, Arc::new(client), writers, options).await?
+        flow_from::<TableWriter>(&job.plan, Arc::new(client), writers, options, files).await?
     };
     let facts = RunFacts {
         run: run.clone(),

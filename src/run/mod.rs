@@ -2,7 +2,7 @@
 //! [`crate::sink`] together.
 //!
 //! ```text
-//! job: lock ─▶ recover ─▶ source check ─▶ flow ─▶ publish
+//! job: seed files opened ─▶ lock ─▶ recover ─▶ source check ─▶ flow ─▶ publish
 //! flow: seed ─▶ frontier ─▶ fetch ─▶ expand/filter ─▶ table
 //! show: the flow up to one point ─▶ lines; nothing is written
 //! ```
@@ -19,8 +19,10 @@ mod filter;
 mod flow;
 mod job;
 mod outlets;
+mod probe;
 mod rows;
 mod seed;
+mod seed_file;
 mod show;
 mod sight;
 mod spool;
@@ -30,6 +32,8 @@ mod tally;
 pub use error::RunError;
 pub use flow::{FlowOptions, Flowed, flow};
 pub use job::{Job, Published, run_job};
+pub use probe::probe;
+pub use seed_file::{LINE_BYTES_MAX, SeedFileError, SeedFileFault};
 pub use show::{Showing, show};
 pub use sight::Sight;
 pub use table::TableSink;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -10,6 +11,7 @@ use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::outlets::Outlets;
 use super::rows::{self, Ending};
+use super::seed_file::SeedFile;
 use crate::engine::{Closed, Parcel, Sender, Work, edge, run_stage};
 use crate::event::Event;
 use crate::plan::expr::{FieldSet, Input, Json, Scope};
@@ -69,9 +71,14 @@ impl From<RunError> for Stop {
 }
 
 impl Seeder {
-    /// Hands out every item.
-    pub(super) async fn run(self) -> Result<(), RunError> {
-        match Arc::new(self).hand_out_all().await {
+    /// Hands out every item; of the open `file`, if the seed has one.
+    pub(super) async fn run(self, file: Option<SeedFile>) -> Result<(), RunError> {
+        let seeder = Arc::new(self);
+        let handed_out = match file {
+            Some(file) => seeder.hand_out_file(file).await,
+            None => seeder.hand_out_all().await,
+        };
+        match handed_out {
             Ok(()) | Err(Stop::Enough) => Ok(()),
             Err(Stop::Error(error)) => Err(error),
         }
@@ -92,7 +99,55 @@ impl Seeder {
                 Ok(())
             }
             SeedItems::Pages { .. } => self.hand_out_pages().await,
+            SeedItems::File(_) => unreachable!("the file of a seed is open before it starts"),
+            SeedItems::Export(_) | SeedItems::Changes(_) => {
+                unreachable!("a run with a seed that is not there yet does not start")
+            }
         }
+    }
+
+    /// Reads the file a batch at a time, one ahead of what is handed out. No thread is held in between: a seed
+    /// that waits for its readers must not keep others from decoding.
+    async fn hand_out_file(&self, mut file: SeedFile) -> Result<(), Stop> {
+        let (batches, mut queue) = edge(1);
+        let read = async move {
+            loop {
+                let (where_, scope) = (self.plan.where_.clone(), Arc::clone(&self.context.scope));
+                let (back, batch) = on_thread(move || {
+                    let batch = file.batch(where_.as_ref(), &scope);
+                    (file, batch)
+                })
+                .await;
+                file = back;
+                let last = batch.ended.is_some();
+                // Closed: the handing out has stopped, and says why.
+                if batches.send(batch).await.is_err() || last {
+                    return;
+                }
+            }
+        };
+        let hand_out = async move {
+            while let Some(batch) = queue.recv().await {
+                self.context.expressions_failed(&self.caller.stage, batch.expression_errors);
+                if batch.skipped > 0 {
+                    let (stage, count) = (self.caller.stage.clone(), batch.skipped);
+                    self.context.listener.hear(&Event::RowsSkipped { stage, count });
+                }
+                for (rank, body) in &batch.items {
+                    self.check_limit()?;
+                    self.hand(body, *rank).await?;
+                }
+                if self.check_limit().is_ok()
+                    && let Some(Err(error)) = batch.ended
+                {
+                    let stage = self.caller.stage.to_string();
+                    return Err(RunError::SeedFile { stage, error: Box::new(error) }.into());
+                }
+            }
+            Ok(())
+        };
+        let ((), handed_out) = tokio::join!(read, hand_out);
+        handed_out
     }
 
     /// Reads the first page, then as many more as it says there are, several at once and in order.
@@ -116,24 +171,35 @@ impl Seeder {
 
     /// Hands an item to every reader (as a document to those who look at the items themselves), if `where` holds for it.
     async fn offer(&self, item: Value) -> Result<(), Stop> {
-        if self.left.load(Ordering::Relaxed) == 0 {
-            return Err(Stop::Enough);
-        }
+        self.check_limit()?;
+        // Its place in what the seed gives, whether it is wanted or not.
         let rank = self.given.fetch_add(1, Ordering::Relaxed) + 1;
+        match self.wanted(item).await {
+            Some(body) => self.hand(&body, rank).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether `--limit` allows one more.
+    fn check_limit(&self) -> Result<(), Stop> {
+        if self.left.load(Ordering::Relaxed) == 0 { Err(Stop::Enough) } else { Ok(()) }
+    }
+
+    /// Hands an item to every reader, and as a document to those who look at the items themselves.
+    async fn hand(&self, body: &[u8], rank: u64) -> Result<(), Stop> {
         let rank = u32::try_from(rank).unwrap_or(u32::MAX);
-        let Some(body) = self.wanted(item).await else { return Ok(()) };
         self.left.fetch_sub(1, Ordering::Relaxed);
         if self.outlets.is_read(Port::Main) {
-            let item = serde_json::from_slice(&body).expect("it was written a moment ago");
+            let item = serde_json::from_slice(body).expect("it was written a moment ago");
             let document = Document {
-                item: Item::seed(item),
-                body: body.clone().into(),
+                item: Item { rank, ..Item::seed(item) },
+                body: Bytes::copy_from_slice(body),
                 fetched_at: Timestamp::UNIX_EPOCH,
             };
             self.outlets.send(Port::Main, Parcel::loose(document)).await?;
         }
         for reader in &self.readers {
-            reader.feed.send(Item { rank, ..Item::seed(prune(&body, &reader.keeps)) }).await?;
+            reader.feed.send(Item { rank, ..Item::seed(prune(body, &reader.keeps)) }).await?;
         }
         self.context.listener.hear(&Event::ItemSeeded { stage: self.caller.stage.clone() });
         Ok(())

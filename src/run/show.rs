@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::on_thread;
 use super::error::RunError;
-use super::flow::{Documents, FlowOptions, Wires, context, join, start};
+use super::flow::{Documents, FlowOptions, Wires, context, join, open_seeds, start};
 use super::job::run_id;
 use super::sight::{Sight, View};
 use crate::engine::{Budget, Crew, Parcel, Sender, edge};
@@ -79,6 +79,7 @@ pub async fn show(
     mut take: impl FnMut(Sight) -> ControlFlow<()>,
 ) -> Result<usize, RunError> {
     let (plan, points) = showing.cut();
+    let files = open_seeds(&plan).await?;
     let api = &plan.api;
     let budget = Budget::new(api.connections, api.rate, showing.seed);
     let client = Client::new(
@@ -108,7 +109,9 @@ pub async fn show(
     let mut wires = Wires::new(&plan);
     let taps = points.iter().map(|point| wires.tap(*point)).collect();
     let mut crew = Crew::new(enough.clone());
-    start(&mut crew, &plan, wires, &context, |_, _, _| unreachable!("what leads to a point has no tables"));
+    start(&mut crew, &plan, wires, &context, files, |_, _, _| {
+        unreachable!("what leads to a point has no tables")
+    });
     let (sights, mut seen) = edge(1);
     crew.spawn(shown.id.to_string(), watch(view, taps, sights, showing.limit));
 

@@ -24,6 +24,7 @@ mod rate;
 mod render;
 mod scalar;
 mod schema;
+mod seed_list;
 mod sketch;
 mod source;
 mod tree;

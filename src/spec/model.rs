@@ -18,6 +18,7 @@ pub use super::column_type::{
 };
 pub use super::path_template::PathTemplate;
 pub use super::rate::Rate;
+pub use super::seed_list::{ChangesKind, ExportKind, FileFormat, SeedFile};
 
 /// A half-open range of bytes in the pipeline file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -216,6 +217,8 @@ pub struct Seed {
     pub source: SeedSource,
     /// `where`, on each item.
     pub where_: Option<Located<String>>,
+    /// `estimate`: about how many items it gives; for `plan` only, and only where nobody knows without asking.
+    pub estimate: Option<u64>,
     /// Settings; only `path` makes requests.
     pub requests: Requests,
 }
@@ -243,6 +246,12 @@ pub enum SeedSource {
         /// `items`; default `.results[]`.
         items: Option<Located<String>>,
     },
+    /// `file`: rows of a file.
+    File(SeedFile),
+    /// `export`: the ids that TMDB publishes every day.
+    Export(ExportKind),
+    /// `changes`: what has changed since the last published run.
+    Changes(ChangesKind),
 }
 
 /// `query`: names and values as sent; a value may hold `{field}` placeholders like a path.

@@ -5,6 +5,7 @@
 )]
 
 mod backpressure;
+mod bounds;
 mod cli;
 mod crash;
 mod dataset;

@@ -14,6 +14,7 @@ mod json;
 mod params;
 mod request;
 mod seed;
+mod seed_file;
 mod settings;
 mod sketch;
 mod stage;

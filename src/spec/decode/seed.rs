@@ -3,21 +3,33 @@
 use serde_json::{Map, Value};
 
 use super::super::fault::Faults;
-use super::super::language::{self, PAGES_MAX, SEED_NEEDS_PATH};
-use super::super::model::{Kind, Seed, SeedSource};
+use super::super::language::{self, ESTIMATE_MAX, PAGES_MAX, SEED_NEEDS_PATH};
+use super::super::model::{ChangesKind, ExportKind, Kind, Seed, SeedSource};
 use super::super::scalar::Core;
 use super::super::tree::{Entry, Node, NodeValue};
 use super::fields::{Fields, Keys};
 use super::request::{self, Asks};
-use super::{expect, grammar, json, settings};
+use super::{expect, grammar, json, seed_file, settings};
 
-/// The sources that a seed can name, those of later versions too.
+/// The sources that a seed can name.
 const SOURCES: [&str; 7] = ["ids", "items", "range", "path", "file", "export", "changes"];
-/// The sources that a seed of this version can name, for messages.
-const SOURCES_NOW: &str = "`ids`, `items`, `range` or `path`";
+/// The same, for messages.
+const SOURCES_TOLD: &str = "`ids`, `items`, `range`, `file`, `path`, `export` or `changes`";
+/// What `export` and `changes` are called elsewhere, with the word that they take.
+const EXPORT_SLIPS: [(&str, &str); 8] = [
+    ("movies", "movie"),
+    ("tv", "tv_series"),
+    ("series", "tv_series"),
+    ("people", "person"),
+    ("network", "tv_network"),
+    ("networks", "tv_network"),
+    ("company", "production_company"),
+    ("companies", "production_company"),
+];
+const CHANGES_SLIPS: [(&str, &str); 3] = [("tv_series", "tv"), ("series", "tv"), ("people", "person")];
 
 pub(super) static KEYS: Keys = Keys {
-    later: &["file", "export", "changes", "refresh", "estimate"],
+    later: &["refresh"],
     elsewhere: &[
         ("from", "a seed takes nothing: it starts the flow"),
         ("append", "it belongs to a fetch stage"),
@@ -44,7 +56,7 @@ pub(super) fn decode(fields: Fields<'_>, entries: &[Entry], faults: &mut Faults)
             .also(first.key_span, "the first")
             .help("make a seed of each: a stage reads several by `from: [a, b]`");
     } else if sources.is_empty() {
-        faults.error("missing-key", fields.at(), format!("a seed needs {SOURCES_NOW}"));
+        faults.error("missing-key", fields.at(), format!("a seed needs {SOURCES_TOLD}"));
     }
     if !has_path {
         for key in SEED_NEEDS_PATH {
@@ -55,10 +67,14 @@ pub(super) fn decode(fields: Fields<'_>, entries: &[Entry], faults: &mut Faults)
             }
         }
     }
+    let estimate = estimate(fields, &sources, faults);
     let source = match sources.first()?.key.as_str() {
         "ids" => ids(sources[0], faults).map(SeedSource::Items),
         "items" => items(sources[0], faults).map(SeedSource::Items),
         "range" => range(sources[0], faults),
+        "file" => seed_file::decode(sources[0], faults).map(SeedSource::File),
+        "export" => list(sources[0], &ExportKind::ALL, &EXPORT_SLIPS, faults).map(SeedSource::Export),
+        "changes" => list(sources[0], &ChangesKind::ALL, &CHANGES_SLIPS, faults).map(SeedSource::Changes),
         "path" => Some(SeedSource::Path {
             query: request::query(fields.get("query"), Asks::SeedPages, faults),
             pages: request::pages(fields.get("pages"), PAGES_MAX, faults),
@@ -67,7 +83,38 @@ pub(super) fn decode(fields: Fields<'_>, entries: &[Entry], faults: &mut Faults)
         }),
         _ => None,
     }?;
-    Some(Kind::Seed(Seed { source, where_, requests }))
+    Some(Kind::Seed(Seed { source, where_, estimate, requests }))
+}
+
+/// Reads `estimate`, which says nothing where the file itself has the number.
+fn estimate(fields: Fields<'_>, sources: &[&Entry], faults: &mut Faults) -> Option<u64> {
+    let entry = fields.get("estimate")?;
+    let known = sources.iter().find(|source| ["ids", "items", "range"].contains(&source.key.as_str()));
+    if let Some(known) = known {
+        let title = format!("`estimate` does nothing beside `{}`", known.key);
+        faults.warning("known-size", entry.key_span, title).help("the number of its items is known");
+    }
+    expect::integer(entry, 0..=ESTIMATE_MAX, faults).filter(|_| known.is_none())
+}
+
+/// Reads `export` or `changes`: one of the lists of TMDB.
+fn list<T: Copy>(
+    entry: &Entry,
+    words: &[(&str, T)],
+    slips: &[(&str, &str)],
+    faults: &mut Faults,
+) -> Option<T> {
+    let text = match &entry.value.value {
+        NodeValue::Scalar(scalar) => scalar.text.to_ascii_lowercase(),
+        _ => String::new(),
+    };
+    let Some((_, meant)) = slips.iter().find(|(slip, _)| *slip == text) else {
+        return expect::choice(entry, words, faults);
+    };
+    let names: Vec<&str> = words.iter().map(|&(word, _)| word).collect();
+    let title = format!("`{}` takes one of {}", entry.key, names.join(", "));
+    faults.error("unknown-value", entry.value.span, title).did_you_mean(Some(meant));
+    None
 }
 
 fn ids(entry: &Entry, faults: &mut Faults) -> Option<Vec<Value>> {

@@ -93,7 +93,10 @@ fn outline(entry: &Entry, stage: Keys<'_>, names: &Names<'_>) -> Outline {
 /// Whether the stage makes requests. One that says neither where to ask nor where else to look may yet do so.
 fn asks(kind: Option<KindName>, stage: Keys<'_>) -> Option<bool> {
     let has = |keys: &[&str]| keys.iter().any(|key| stage.get(key).is_some());
-    let looks_elsewhere = || has(&["ids", "items", "range"]) && !has(&["query", "pages", "rate", "timeout"]);
+    let looks_elsewhere = || {
+        has(&["ids", "items", "range", "file", "export", "changes"])
+            && !has(&["query", "pages", "rate", "timeout"])
+    };
     match kind? {
         KindName::Fetch => Some(true),
         KindName::Filter | KindName::Project => Some(false),

@@ -40,3 +40,5 @@ pub(in super::super) const TAKE_MAX: u64 = 1_000_000;
 pub(in super::super) const COLUMNS_MAX: usize = 1_000;
 /// Longest name of a column.
 pub(in super::super) const COLUMN_NAME_BYTES_MAX: usize = 128;
+/// Most items that anybody expects of a seed.
+pub(in super::super) const ESTIMATE_MAX: u64 = 1_000_000_000;

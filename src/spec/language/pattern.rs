@@ -64,3 +64,11 @@ pub(super) static OUTPUT_PATH: Pattern = pattern(
     r"(?![\s\S]*://)[^\u0000-\u001f\u007f-\u009f]*[^/\u0000-\u001f\u007f-\u009f]\.parquet",
     "The name of a `.parquet` file, relative to the working directory or to `--out`.",
 );
+pub(super) static FILE_PATH: Pattern = pattern(
+    r"(?![\s\S]*://)(?=[\s\S]*\S)[^\u0000-\u001f\u007f-\u009f]*[^/\u0000-\u001f\u007f-\u009f]",
+    "The name of a file on this machine.",
+);
+pub(super) static NAMED_FILE: Pattern = pattern(
+    r"(?![\s\S]*://)[^\u0000-\u001f\u007f-\u009f]*\.(?:[cCtT][sS][vV]|[jJ][sS][oO][nN][lL]?|[nN][dD][jJ][sS][oO][nN]|[pP][aA][rR][qQ][uU][eE][tT]|[pP][qQ])(?:\.[gG][zZ])?",
+    "The name of a `.csv`, `.tsv`, `.jsonl` or `.parquet` file, also with `.gz`.",
+);

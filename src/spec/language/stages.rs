@@ -1,11 +1,13 @@
 //! The keys of the stages that move items and documents: seed, fetch, expand, filter.
 
-use super::limits::{APPEND_MAX, BUFFER_MAX, CONCURRENCY_MAX, DEPTH_MAX, ITEMS_MAX, PAGES_MAX, TAKE_MAX};
+use super::limits::{
+    APPEND_MAX, BUFFER_MAX, CONCURRENCY_MAX, DEPTH_MAX, ESTIMATE_MAX, ITEMS_MAX, PAGES_MAX, TAKE_MAX,
+};
 use super::pipeline::{CAP, TIMEOUT};
 use super::{Key, List, Names, Object, Rule, Takes, pattern};
 
 /// The sources that a seed can name.
-const SEED_SOURCES: [&str; 4] = ["ids", "items", "range", "path"];
+const SEED_SOURCES: [&str; 7] = ["ids", "items", "range", "file", "path", "export", "changes"];
 /// Keys that only a seed with a `path` takes.
 pub(in super::super) const SEED_NEEDS_PATH: [&str; 6] =
     ["query", "pages", "concurrency", "rate", "buffer", "timeout"];
@@ -17,7 +19,8 @@ pub(in super::super) static SEED: Object = Object {
     ..Object::new(
         "seed",
         "a seed",
-        "Starts the flow: hands on items from exactly one source, `ids`, `items`, `range` or `path`.",
+        "Starts the flow: hands on items from exactly one source, `ids`, `items`, `range`, `file`, `path`, `export` or \
+         `changes`.",
         &[
             Key::new("kind", Takes::Exactly("seed"), "Hands on items from nothing.").required(),
             Key::new(
@@ -49,6 +52,12 @@ pub(in super::super) static SEED: Object = Object {
             Key::new("range", Takes::Text(&pattern::RANGE), "Ids in a row, each as the item `{id: …}`.")
                 .examples(&["1..1000"]),
             Key::new(
+                "file",
+                Takes::Either(&[Takes::Object(&FILE), Takes::Text(&pattern::NAMED_FILE)]),
+                "A file of items, or its path alone: csv, tsv, jsonl or Parquet, read a row at a time.",
+            )
+            .examples(&[r#"{"path": "ids.csv", "column": "tmdb_id"}"#, "watchlist.jsonl.gz"]),
+            Key::new(
                 "path",
                 Takes::Text(&pattern::SEED_PATH),
                 "A list of the API whose entries are the items: discover, search, popular, the page of a keyword.",
@@ -61,6 +70,34 @@ pub(in super::super) static SEED: Object = Object {
                 "Pages of the list to read at most, 20 entries each. `all` is as many as TMDB gives.",
             )
             .default("500"),
+            Key::new(
+                "export",
+                Takes::Choice(&[
+                    ("movie", "All films."),
+                    ("tv_series", "All series."),
+                    ("person", "All people."),
+                    ("collection", "All collections."),
+                    ("tv_network", "All networks."),
+                    ("keyword", "All keywords."),
+                    ("production_company", "All companies."),
+                ]),
+                "A list of TMDB's daily export of ids. It is read, checked and planned; a run of it is not available yet.",
+            ),
+            Key::new(
+                "changes",
+                Takes::Choice(&[
+                    ("movie", "Films that changed."),
+                    ("tv", "Series that changed."),
+                    ("person", "People that changed."),
+                ]),
+                "What changed since the last published run. It is read, checked and planned; a run of it is not available yet.",
+            ),
+            Key::new(
+                "estimate",
+                Takes::Whole(0, ESTIMATE_MAX),
+                "About how many items the seed gives, where nobody knows beforehand: `plan` reckons with it.",
+            )
+            .examples(&["100000"]),
             WHERE.about("Condition (jq) on each item: only those for which it holds are handed on."),
             CONCURRENCY.default("4"),
             CAP,
@@ -69,6 +106,39 @@ pub(in super::super) static SEED: Object = Object {
         ],
     )
 };
+
+/// `file` of a seed.
+pub(in super::super) static FILE: Object = Object::new(
+    "file",
+    "`file`",
+    "A file of items.",
+    &[
+        Key::new(
+            "path",
+            Takes::Text(&pattern::FILE_PATH),
+            "Where it is, relative to the working directory; csv, tsv, jsonl or Parquet by its ending, also with `.gz`.",
+        )
+        .examples(&["ids.csv"])
+        .required(),
+        Key::new(
+            "column",
+            Takes::Prose,
+            "The csv column, jsonl field or Parquet column whose values become ids. Without it every row is an item with \
+             all of its fields.",
+        )
+        .examples(&["tmdb_id"]),
+        Key::new(
+            "format",
+            Takes::Choice(&[
+                ("csv", "Comma-separated, with a header."),
+                ("tsv", "Separated by tabs, with a header."),
+                ("jsonl", "A JSON value on each line."),
+                ("parquet", "Apache Parquet."),
+            ]),
+            "How it is written; needed only where the path's ending does not say it.",
+        ),
+    ],
+);
 
 pub(in super::super) static FETCH: Object = Object::new(
     "fetch",

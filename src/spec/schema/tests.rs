@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use super::super::language::{
-    API, COLUMN, EXPAND, FETCH, FILTER, Key, OUTPUT, Object, PIPELINE, PROJECT, RATE, RETRY, SEED,
+    API, COLUMN, EXPAND, FETCH, FILE, FILTER, Key, OUTPUT, Object, PIPELINE, PROJECT, RATE, RETRY, SEED,
 };
 use super::super::{Faults, Source};
 use super::{document, literal, schema};
@@ -120,8 +120,9 @@ fn specimen() -> Value {
         "stages": {
             "ids": { "kind": "seed", "ids": [1] },
             "list": { "kind": "seed", "path": "/discover/movie" },
+            "more": { "kind": "seed", "file": { "path": "ids.csv" } },
             "movies": { "kind": "fetch", "from": "ids", "path": "/movie/{id}" },
-            "series": { "kind": "fetch", "from": "list", "path": "/tv/{id}" },
+            "series": { "kind": "fetch", "from": ["list", "more"], "path": "/tv/{id}" },
             "similar": {
                 "kind": "expand", "from": "movies", "path": "/movie/{id}/similar",
                 "into": "movies", "max_depth": 1, "max_items": 10
@@ -148,12 +149,13 @@ fn specimen() -> Value {
 }
 
 /// Where in the specimen a mapping stands. A key is tried at each place.
-const PLACES: [(&Object, &[&str]); 11] = [
+const PLACES: [(&Object, &[&str]); 12] = [
     (&PIPELINE, &[""]),
     (&API, &["/api"]),
     (&RETRY, &["/api/retry"]),
     (&RATE, &["/api/rate"]),
     (&SEED, &["/stages/ids", "/stages/list"]),
+    (&FILE, &["/stages/more/file"]),
     (&FETCH, &["/stages/movies"]),
     (&EXPAND, &["/stages/similar", "/stages/cast"]),
     (&FILTER, &["/stages/some"]),
@@ -167,7 +169,7 @@ fn edited(place: &str, key: &str, value: Option<Value>) -> Value {
     let mut pipeline = specimen();
     let object =
         pipeline.pointer_mut(place).and_then(Value::as_object_mut).expect("a mapping of the specimen");
-    if ["items", "range"].contains(&key) {
+    if ["items", "range", "file", "export", "changes"].contains(&key) {
         object.remove("ids");
     }
     match value {

@@ -63,7 +63,7 @@ fn split_type(line: &str) -> Option<&str> {
         is_identifier(name.trim()) && line[..at].ends_with(|c: char| c.is_ascii_alphanumeric())
     };
     let open = line.match_indices('<').map(|(at, _)| at).find(|at| opens(*at))?;
-    let start = line[..open].rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '<')).map_or(0, |at| at + 1);
+    let start = line[..open].trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '<').len();
     let mut depth = 0;
     for (at, sign) in line[start..].char_indices() {
         match sign {
@@ -90,6 +90,7 @@ mod tests {
                 Some("'list<struct<id: int64, b: string>>'"),
             ),
             ("  genre: row<id: int64, é", Some("'row<id: int64, é'")),
+            ("𭕬X<a: b", Some("'X<a: b'")),
             ("  items: [.results[]]", Some("items: ")),
             ("  {type: string, value: [.a[].b]}", Some("value: ")),
             ("  m: {kind: fetch, path: /movie/{id}}", Some("path with braces")),

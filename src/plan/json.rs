@@ -1,0 +1,203 @@
+//! The plan for machines, for `plan --format json`.
+//!
+//! One object; names are only ever added, and each is there every time. `null` is what is not known or not set.
+//!
+//! | name | what |
+//! |---|---|
+//! | `version` | of this format: 1 |
+//! | `name`, `description`, `params` | as in the file, with `--set` |
+//! | `api` | `base_url`, `language`, `rate`, `connections`, `timeout_seconds`, `retry` |
+//! | `max_failures` | `{count}` or `{percent}` |
+//! | `stages` | in the order of the file, see below |
+//! | `edges` | `from`, `port` (`found`, `failed`, `missing`; null for the stage itself), `to`, `carries` (`items`, `documents`, `rows`), `feedback`, `max_depth`, `max_items` |
+//! | `tables` | `name` (the stage), `path`, `compression`, `order`, `rows`, `columns` of `name`, `type`, `arrow`, `nullable`, `value`, `on_mismatch` |
+//! | `requests`, `seconds` | `least`, `most`, `estimate` of the whole run; `seconds` is null without a rate |
+//! | `decides` | the stage that decides the cost: `stage`, `why` (`unknown`, `requests`, `rate`), `levers`; null if none does |
+//! | `notes` | what is good to know, in words |
+//! | `warnings` | what the file has that is hardly meant, as in `run --output json`; added by the command |
+//!
+//! A stage has `name`, `kind`, `reads` (as `from:` would say it), `asks` (the request, null if it makes none), `pages`, `when`,
+//! `items`, `where`, `take`, `rows`, `keeps` (fields of an item; null is all), `seed` (where its items come from), and its
+//! settings, each null where it has no effect: `concurrency`, `buffer`, `order`, `rate`, `timeout_seconds`, `requests`. A rate is `{limit, per_seconds, burst}`.
+
+use serde_json::{Value, json};
+
+use super::bounds::{Bounds, Outlook};
+use super::cost::{Cost, Why, cost};
+use super::edges::{edges, port_name};
+use super::expr::{Expr, FieldSet};
+use super::notes::notes;
+use super::text::{kind_name, order, reads};
+use super::{Plan, SeedItems, SeedPlan, StageIndex, StageKind, TablePlan};
+use crate::spec::{Compression, MaxFailures, OnMismatch, Rate};
+
+/// Describes a plan as one JSON object.
+pub fn to_json(plan: &Plan, outlook: &Outlook) -> Value {
+    let cost = cost(plan, outlook);
+    let api = &plan.api;
+    let edges = edges(plan).into_iter().map(|edge| {
+        json!({
+            "from": plan.stages[edge.from].id.as_str(),
+            "port": port_name(edge.port),
+            "to": plan.stages[edge.to].id.as_str(),
+            "carries": edge.carries(plan),
+            "feedback": edge.feedback,
+            "max_depth": edge.max_depth,
+            "max_items": edge.max_items,
+        })
+    });
+    json!({
+        "version": 1,
+        "name": plan.name,
+        "description": plan.description,
+        "params": *plan.params,
+        "api": {
+            "base_url": api.base_url.value,
+            "language": api.language,
+            "rate": api.rate.map(rate),
+            "connections": api.connections,
+            "timeout_seconds": api.timeout.as_secs_f64(),
+            "retry": {
+                "attempts": api.retry.attempts,
+                "max_elapsed_seconds": api.retry.max_elapsed.as_secs_f64(),
+            },
+        },
+        "max_failures": match plan.max_failures {
+            MaxFailures::Count(count) => json!({ "count": count }),
+            MaxFailures::Percent(share) => json!({ "percent": share }),
+        },
+        "stages": (0..plan.stages.len()).map(|index| stage(plan, index, &cost)).collect::<Vec<_>>(),
+        "edges": edges.collect::<Vec<_>>(),
+        "tables": plan.tables().map(|(_, table)| self::table(table)).collect::<Vec<_>>(),
+        "requests": bounds(&cost.total),
+        "seconds": cost.seconds.map(|seconds| json!({
+            "least": seconds.least,
+            "most": seconds.most,
+            "estimate": seconds.estimate,
+        })),
+        "decides": cost.decides.map(|decides| json!({
+            "stage": plan.stages[decides.stage].id.as_str(),
+            "why": match decides.why {
+                Why::Unknown => "unknown",
+                Why::Requests => "requests",
+                Why::Rate => "rate",
+            },
+            "levers": decides.levers,
+        })),
+        "notes": notes(plan),
+    })
+}
+
+fn stage(plan: &Plan, index: StageIndex, cost: &Cost) -> Value {
+    let stage = &plan.stages[index];
+    let source = |expr: &Expr| expr.source().to_owned();
+    let (mut asks, mut pages, mut take) = (None, None, None);
+    let (mut when, mut items, mut where_, mut rows) = (None, None, None, None);
+    let (mut keeps, mut seed) = (None, None);
+    match &stage.kind {
+        StageKind::Seed(plan) => {
+            if let SeedItems::Pages { request, pages: most, items: expr } = &plan.source {
+                (asks, pages, items) = (Some(request.to_string()), Some(*most), Some(source(expr)));
+            }
+            where_ = plan.where_.as_ref().map(source);
+            seed = Some(seeds(plan));
+        }
+        StageKind::Fetch(plan) => {
+            asks = Some(plan.request.to_string());
+            keeps = match &plan.keeps {
+                FieldSet::All => None,
+                FieldSet::Fields(fields) => Some(fields.iter().cloned().collect::<Vec<_>>()),
+            };
+        }
+        StageKind::Expand(plan) => {
+            asks = plan.request.as_ref().map(ToString::to_string);
+            pages = plan.request.as_ref().map(|_| plan.pages);
+            (when, items) = (plan.when.as_ref().map(source), Some(source(&plan.items)));
+            (where_, take) = (plan.where_.as_ref().map(source), plan.take);
+        }
+        StageKind::Filter(plan) => where_ = Some(source(&plan.where_)),
+        StageKind::Project(table) => rows = table.rows.as_ref().map(source),
+    }
+    let asking = cost.stages[index].asks;
+    // Settings are shown where they have an effect.
+    let idle = matches!(stage.kind, StageKind::Seed(_)) && !asking;
+    let (works, order_of) = match &stage.kind {
+        StageKind::Project(table) => (false, table.order),
+        _ => (!idle, stage.order),
+    };
+    json!({
+        "name": stage.id.as_str(),
+        "kind": kind_name(&stage.kind),
+        "reads": reads(plan, index, stage),
+        "seed": seed,
+        "asks": asks,
+        "pages": pages,
+        "when": when,
+        "items": items,
+        "where": where_,
+        "take": take,
+        "rows": rows,
+        "keeps": keeps,
+        "concurrency": works.then_some(stage.concurrency),
+        "buffer": (!idle).then_some(stage.buffer),
+        "order": order(order_of),
+        "rate": stage.rate.filter(|_| asking).map(rate),
+        "timeout_seconds": asking.then_some(stage.timeout.as_secs_f64()),
+        "requests": asking.then(|| bounds(&cost.stages[index])),
+    })
+}
+
+/// Where the items of a seed come from.
+fn seeds(seed: &SeedPlan) -> Value {
+    let mut value = match &seed.source {
+        SeedItems::Listed(items) => json!({ "from": "file itself", "items": items.len() }),
+        SeedItems::Range { first, last } => json!({ "from": "range", "first": first, "last": last }),
+        SeedItems::Pages { .. } => json!({ "from": "path" }),
+        SeedItems::File(file) => json!({
+            "from": "file",
+            "path": file.path.value.to_string_lossy(),
+            "format": file.format.as_str(),
+            "column": file.column.as_ref().map(|column| &column.value),
+        }),
+        SeedItems::Export(kind) => json!({ "from": "export", "list": kind.as_str() }),
+        SeedItems::Changes(kind) => json!({ "from": "changes", "list": kind.as_str() }),
+    };
+    value["estimate"] = json!(seed.estimate);
+    value
+}
+
+fn table(table: &TablePlan) -> Value {
+    let columns = table.columns.iter().zip(table.schema.fields()).map(|(column, field)| {
+        json!({
+            "name": &*column.name,
+            "type": column.column_type.to_string(),
+            "arrow": field.data_type().to_string(),
+            "nullable": field.is_nullable(),
+            "value": column.value.source(),
+            "on_mismatch": match column.on_mismatch {
+                OnMismatch::Null => "null",
+                OnMismatch::Drop => "drop",
+                OnMismatch::Fail => "fail",
+            },
+        })
+    });
+    json!({
+        "name": table.stage.as_str(),
+        "path": table.path.to_string_lossy(),
+        "compression": match table.compression {
+            Compression::Zstd => Some("zstd"),
+            Compression::None => None,
+        },
+        "order": order(table.order),
+        "rows": table.rows.as_ref().map(Expr::source),
+        "columns": columns.collect::<Vec<_>>(),
+    })
+}
+
+fn bounds(bounds: &Bounds) -> Value {
+    json!({ "least": bounds.least, "most": bounds.most, "estimate": bounds.estimate })
+}
+
+fn rate(rate: Rate) -> Value {
+    json!({ "limit": rate.limit, "per_seconds": rate.per.as_secs_f64(), "burst": rate.burst })
+}
