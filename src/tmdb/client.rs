@@ -4,7 +4,8 @@
 //! * C1 Attempts end by count (`retry.attempts`, all sends that the gate did not refuse) and by clock
 //!   (`retry.max_elapsed` from the first send, without time behind the gate; and [`GATED_MAX`] behind it).
 //! * C2 Backing off keeps the stage's hand and frees the connection.
-//! * C3 A refused credential and an exhausted gate end the run; nothing else here does.
+//! * C3 A refused credential, an exhausted gate and a way that cannot be trusted end the run; nothing else here does.
+//! * C6 Nothing is sent before the first attempt of the run has ended.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +15,8 @@ use jiff::{Timestamp, Unit};
 use tokio::time::Instant;
 
 use super::answer::{Reason, Verdict, judge};
-use super::transport::Transport;
+use super::transport::{Transport, TransportError};
+use super::vanguard::Vanguard;
 use crate::engine::{Budget, Exhausted, Pace};
 use crate::event::{Event, Listener};
 use crate::plan::Request;
@@ -37,6 +39,7 @@ pub struct Client {
     retry: Retry,
     dice: Mutex<fastrand::Rng>,
     listener: Arc<dyn Listener>,
+    vanguard: Vanguard,
 }
 
 /// Who asks.
@@ -87,6 +90,9 @@ pub enum Fatal {
     /// Nothing but 429 and 503 for too long.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
+    /// No way to the API that may be trusted.
+    #[error("{0}")]
+    NoWay(TransportError),
 }
 
 /// How asking ended otherwise.
@@ -107,7 +113,8 @@ impl Client {
         seed: u64,
         listener: Arc<dyn Listener>,
     ) -> Self {
-        Self { transport, budget, retry, dice: Mutex::new(fastrand::Rng::with_seed(seed)), listener }
+        let dice = Mutex::new(fastrand::Rng::with_seed(seed));
+        Self { transport, budget, retry, dice, listener, vanguard: Vanguard::default() }
     }
 
     /// Asks for `request` until it is answered or failed.
@@ -120,6 +127,7 @@ impl Client {
         let mut attempts = 0;
         let mut refusals = 0;
         loop {
+            let going = self.vanguard.go().await;
             let passage = self.budget.enter(caller.pace.as_deref()).await;
             if first_sent.is_some() {
                 gated += passage.gated;
@@ -129,6 +137,7 @@ impl Client {
             let verdict = judge(self.transport.send(request, caller.timeout).await);
             let (sent_at, latency) = (passage.sent_at, passage.sent_at.elapsed());
             drop(passage);
+            going.back();
             let stage = caller.stage.clone();
             let reason = match verdict {
                 Verdict::Document(body) => {
@@ -146,6 +155,7 @@ impl Client {
                 Verdict::Stop { code, message } => {
                     return Err(AskError::Fatal(Fatal::Unauthorized { code, message }));
                 }
+                Verdict::NoWay(error) => return Err(AskError::Fatal(Fatal::NoWay(error))),
                 Verdict::SlowDown { status, retry_after } => {
                     let closed = self.budget.gate.close(sent_at, retry_after);
                     if let Some(wait) = closed.map_err(|error| AskError::Fatal(error.into()))? {
