@@ -12,7 +12,7 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::AlertDescription;
 
-use super::transport::TransportError;
+use super::transport::{Distrust, TransportError};
 
 /// Resolves names as the system does, with errors that say which name it was.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ pub(super) fn diagnose(
 fn of_tls(error: &rustls::Error) -> TransportError {
     let reason = error.to_string();
     match error {
-        rustls::Error::InvalidCertificate(why) => TransportError::Certificate(of_certificate(why, reason)),
+        rustls::Error::InvalidCertificate(why) => TransportError::Certificate(of_certificate(why)),
         rustls::Error::InvalidMessage(_) => {
             TransportError::Tls("the other side does not speak TLS on this port".to_owned())
         }
@@ -99,16 +99,14 @@ fn of_tls(error: &rustls::Error) -> TransportError {
 }
 
 /// The common ones in words of those who have to mend them.
-fn of_certificate(why: &rustls::CertificateError, reason: String) -> String {
+fn of_certificate(why: &rustls::CertificateError) -> Distrust {
     use rustls::CertificateError as Why;
     match why {
-        Why::UnknownIssuer => "no authority that is trusted here has signed it".to_owned(),
-        Why::Expired | Why::ExpiredContext { .. } => "it has expired".to_owned(),
-        Why::NotValidYet | Why::NotValidYetContext { .. } => "it is not valid yet".to_owned(),
-        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
-            "it belongs to another host than the one in the URL".to_owned()
-        }
-        _ => reason,
+        Why::UnknownIssuer => Distrust::Issuer,
+        Why::Expired | Why::ExpiredContext { .. } => Distrust::Dates("it has expired"),
+        Why::NotValidYet | Why::NotValidYetContext { .. } => Distrust::Dates("it is not valid yet"),
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => Distrust::Name,
+        other => Distrust::Other(other.to_string()),
     }
 }
 
@@ -123,12 +121,11 @@ fn layers<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 }
 
 /// rustls hands its errors up inside of I/O errors, which show only what is under their content.
-fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let inside = || {
-        let content = error.downcast_ref::<io::Error>()?.get_ref()?;
-        content.downcast_ref::<rustls::Error>()
-    };
-    error.downcast_ref::<rustls::Error>().or_else(inside)
+fn tls_error<'a>(mut error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    while let Some(content) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        error = content;
+    }
+    error.downcast_ref()
 }
 
 /// What is at the bottom of an error: `Connection refused`, not the four layers that pass it on.

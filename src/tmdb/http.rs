@@ -20,9 +20,10 @@ use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
 };
 use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
+use reqwest::{Client, Url, Version};
 
 use super::auth::Credential;
+use super::connections::Connections;
 use super::diagnosis::{Names, diagnose, root};
 use super::transport::{Response, Transport, TransportError};
 use crate::plan::Request;
@@ -50,6 +51,7 @@ pub struct Http {
     client: Client,
     base_url: String,
     credential: Option<Credential>,
+    connections: Connections,
 }
 
 /// The transport cannot be set up.
@@ -100,13 +102,15 @@ impl Http {
             headers.insert(AUTHORIZATION, value);
         }
         install_tls();
-        let connections = api.connections.get() as usize;
+        let idle_max = api.connections.get() as usize;
+        let connections = Connections::new(idle_max);
         let client = Client::builder()
             .user_agent(concat!("tmdb-etl/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
             .dns_resolver(Names)
             .connect_timeout(CONNECT_TIMEOUT)
-            .pool_max_idle_per_host(connections)
+            .connector_layer(connections.clone())
+            .pool_max_idle_per_host(idle_max)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .http2_max_header_list_size(HEADERS_MAX)
             .http2_keep_alive_interval(api.timeout.mul_f64(PING_AFTER))
@@ -122,7 +126,7 @@ impl Http {
         let client =
             client.build().map_err(|error| HttpError::Client { reason: root(&error).to_string() })?;
         let base_url = base_url.trim_end_matches('/').to_owned();
-        Ok(Self { client, base_url, credential })
+        Ok(Self { client, base_url, credential, connections })
     }
 
     async fn exchange(&self, request: &Request, timeout: Duration) -> Result<Response, TransportError> {
@@ -134,6 +138,7 @@ impl Http {
             url.extend(percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC));
         }
         let mut answer = self.client.get(url).send().await.map_err(fault)?;
+        self.connections.answered(answer.version() == Version::HTTP_2);
         let status = answer.status().as_u16();
         let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
         let retry_after = header(RETRY_AFTER).and_then(|value| parse_retry_after(value, Timestamp::now()));
@@ -185,7 +190,8 @@ impl Transport for Http {
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Response, TransportError>> {
         Box::pin(async move {
-            match tokio::time::timeout(timeout, self.exchange(request, timeout)).await {
+            let exchange = self.connections.wanted_by(self.exchange(request, timeout));
+            match tokio::time::timeout(timeout, exchange).await {
                 Err(_) => Err(TransportError::Timeout(timeout)),
                 Ok(answer) => answer.map(|response| self.without_credential(response)),
             }

@@ -12,6 +12,7 @@
 mod answer;
 mod auth;
 mod client;
+mod connections;
 mod diagnosis;
 mod http;
 mod pages;
@@ -25,4 +26,4 @@ pub use client::{Answer, AskError, Caller, Client, Failure, Fatal};
 pub use http::{Http, HttpError};
 pub use pages::{PAGE_MAX, pages_of};
 pub use proxy::{ProxyError, check_proxy};
-pub use transport::{Prospect, Response, Transport, TransportError};
+pub use transport::{Distrust, Prospect, Response, Transport, TransportError};

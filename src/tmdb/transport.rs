@@ -48,7 +48,7 @@ pub enum TransportError {
     ProxyCredential,
     /// Whoever answers cannot prove to be the API.
     #[error("the server's certificate is not accepted: {0}")]
-    Certificate(String),
+    Certificate(Distrust),
     /// Whoever answers speaks no TLS, or none that both sides know.
     #[error("no TLS connection comes about: {0}")]
     Tls(String),
@@ -67,6 +67,23 @@ pub enum TransportError {
     /// The body is compressed in a way that nobody asked for.
     #[error("the body is encoded as `{0}`, and only gzip was asked for")]
     Encoding(String),
+}
+
+/// Why a certificate proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Distrust {
+    /// Nobody who is trusted has signed it.
+    #[error("no authority that is trusted here has signed it")]
+    Issuer,
+    /// Not yet, or no longer.
+    #[error("{0}")]
+    Dates(&'static str),
+    /// It names others.
+    #[error("it belongs to another host than the one in the URL")]
+    Name,
+    /// In words of rustls.
+    #[error("{0}")]
+    Other(String),
 }
 
 /// What another attempt may bring.
@@ -110,10 +127,22 @@ impl TransportError {
             Self::ProxyCredential => {
                 "HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, with %40 for an `@` in the password"
             }
-            Self::Certificate(_) => {
-                "if a proxy or a private authority signs for the API, SSL_CERT_FILE names the PEM file of its \
-                 certificate, which then replaces the system's; check the clock too: certificates have dates"
-            }
+            Self::Certificate(distrust) => match distrust {
+                Distrust::Issuer => {
+                    "if a proxy or a private authority signs for the API, SSL_CERT_FILE names the PEM file of its \
+                     certificates, which then take the place of the system's"
+                }
+                Distrust::Dates(_) => {
+                    "check the clock of this machine; else the server's owner has to renew it"
+                }
+                Distrust::Name => {
+                    "check the host in `api.base_url` and TMDB_BASE_URL; a login page of the network answers under \
+                     other names too"
+                }
+                Distrust::Other(_) => {
+                    "whoever answers is not the API, or is set up wrongly: do not send it a credential"
+                }
+            },
             Self::Tls(_) => {
                 "check scheme and port in `api.base_url` and TMDB_BASE_URL; TLS 1.2 or 1.3 is needed"
             }

@@ -8,5 +8,6 @@ mod backpressure;
 mod cli;
 mod crash;
 mod dataset;
+mod https;
 mod sim;
 mod tidy;

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use futures::future::BoxFuture;
 
 use super::*;
-use crate::tmdb::transport::{Response, TransportError};
+use crate::tmdb::transport::{Distrust, Response, TransportError};
 
 type Reply = Result<Response, TransportError>;
 
@@ -145,7 +145,7 @@ async fn what_no_attempt_mends_is_not_tried_again() {
         assert_eq!((ended, sent), (expect, sends), "{error}");
     };
     let text = String::new;
-    check(TransportError::Certificate(text()), "no way", 1).await;
+    check(TransportError::Certificate(Distrust::Issuer), "no way", 1).await;
     check(TransportError::Tls(text()), "no way", 1).await;
     check(TransportError::ProxyCredential, "no way", 1).await;
     check(TransportError::TooLarge { limit: 1 }, "failed", 1).await;
@@ -188,6 +188,10 @@ async fn the_first_attempt_goes_alone_and_the_others_after_it() {
     // A failure is an end too: the others do not queue for one attempt each.
     let sends = sends_of_eight(vec![cut(), document()], false).await;
     assert_eq!(sends[..2], [(0, 1), (50, 7)]);
+    // What ends the run is learnt by one.
+    let untrusted = Err(TransportError::Certificate(Distrust::Name));
+    assert_eq!(sends_of_eight(vec![untrusted], false).await, [(0, 1)]);
+    assert_eq!(sends_of_eight(vec![reply(401, "")], false).await, [(0, 1)]);
     // Dropped on its way, it leaves its place to the next.
     assert_eq!(sends_of_eight(vec![document()], true).await, [(0, 1), (10, 1), (60, 6)]);
 }
