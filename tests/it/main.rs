@@ -8,6 +8,8 @@ mod backpressure;
 mod cli;
 mod crash;
 mod dataset;
+mod hostile;
 mod https;
+mod recordings;
 mod sim;
 mod tidy;
