@@ -12,7 +12,7 @@ use crate::plan::PointError;
 use crate::project::ProjectError;
 use crate::run::RunError;
 use crate::sink::SinkError;
-use crate::tmdb::{Fatal, HttpError};
+use crate::tmdb::{Fatal, HttpError, ProxyError};
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,9 @@ pub(super) enum Problem {
     /// The way to the API cannot be set up.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// The environment names a proxy that cannot be used.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// The embedded API does not start.
     #[error(transparent)]
     Mock(#[from] MockError),
@@ -102,9 +105,19 @@ impl Problem {
                 "bad-credential",
                 &["TMDB_TOKEN is one line of letters, digits, `.`, `-` and `_`"],
             ),
-            Self::Http(HttpError::Client { .. }) => {
-                verdict(Failed, "http-client", &["check HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE"])
-            }
+            Self::Http(HttpError::Client { .. }) => verdict(
+                Failed,
+                "http-client",
+                &[
+                    "SSL_CERT_FILE and SSL_CERT_DIR, where set, must lead to certificates in PEM; without them the \
+                   system's are read (package `ca-certificates`)",
+                ],
+            ),
+            Self::Proxy(_) => verdict(
+                Invalid,
+                "proxy",
+                &["it is like http://USER:PASSWORD@HOST:PORT, with %40 for an `@` in the password"],
+            ),
             Self::Mock(MockError::Listen { .. }) => {
                 verdict(Failed, "listen", &["port 0 takes any free one: `--addr 127.0.0.1:0`"])
             }
@@ -187,11 +200,17 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
         RunError::Fatal { fatal: Fatal::Exhausted(_), .. } => {
             verdict(Failed, "refused", &["lower `api.rate`, or try again later"])
         }
-        RunError::TooManyFailures { .. } => verdict(
-            Failed,
-            "too-many-failures",
-            &["`max_failures` in the pipeline file says how many a run bears; `-v` shows every retry"],
-        ),
+        RunError::Fatal { fatal: Fatal::NoWay(error), .. } => Verdict {
+            exit: Failed,
+            code: "no-way",
+            hints: error.advice().map(str::to_owned).into_iter().collect(),
+        },
+        RunError::TooManyFailures { advice, .. } => {
+            let bears =
+                "`max_failures` in the pipeline file says how many a run bears; `-v` shows every retry";
+            let hints = advice.iter().copied().chain([bears]).map(str::to_owned).collect();
+            Verdict { exit: Failed, code: "too-many-failures", hints }
+        }
         RunError::Project(ProjectError::Mismatch { .. }) => {
             verdict(Failed, "mismatch", &["`on_mismatch: null` or `drop` bears such values and counts them"])
         }

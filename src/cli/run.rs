@@ -25,7 +25,7 @@ use crate::plan::{Options, Plan};
 use crate::report::{Counters, Ending, Log, Mode, Progress, Snapshot, summary};
 use crate::run::{Job, Published, RunError, run_job};
 use crate::spec::Rate;
-use crate::tmdb::{Credential, Http};
+use crate::tmdb::{Credential, Http, check_proxy};
 
 /// How long threads that write may go on after a run has ended early. What they leave is swept by the next run.
 const LAST_WRITES: Duration = Duration::from_secs(5);
@@ -282,6 +282,10 @@ pub(super) fn transport(plan: &Plan, embedded: bool) -> Result<Http, Problem> {
         Credential::from_env(&|name| std::env::var(name).ok())
     };
     let missing = credential.is_none();
+    // Plain http goes to loopback only, and there is no proxy on that way.
+    if base_url.starts_with("https:") {
+        check_proxy(&|name| std::env::var(name).ok())?;
+    }
     let http = Http::new(base_url, &plan.api, credential)?;
     if missing {
         return Err(Problem::NoCredential { base_url: base_url.clone() });

@@ -34,9 +34,14 @@ pub enum RecordingsError {
     },
 }
 
-/// Answers by request, without what says no more than the default does.
-#[derive(Debug)]
-pub(super) struct Recordings(HashMap<String, (u16, Bytes)>);
+/// Answers by request.
+#[derive(Debug, Default)]
+pub(super) struct Recordings {
+    /// As it was recorded.
+    exact: HashMap<String, (u16, Bytes)>,
+    /// Without what says no more than the default does, for requests that were not recorded as they are.
+    near: HashMap<String, (u16, Bytes)>,
+}
 
 impl Recordings {
     pub(super) fn read(folder: &Path) -> Result<Self, RecordingsError> {
@@ -47,7 +52,7 @@ impl Recordings {
         let inside = folder.join(INDEX);
         let index = if inside.exists() { inside } else { folder.join("..").join(INDEX) };
         let index = String::from_utf8_lossy(&read(index)?).into_owned();
-        let mut answers = HashMap::new();
+        let mut recordings = Self::default();
         for (at, text) in index.lines().enumerate().skip(1) {
             let fault = || RecordingsError::Line { line: at + 1 };
             let mut columns = text.split('\t');
@@ -57,14 +62,46 @@ impl Recordings {
             };
             let status = status.parse().map_err(|_| fault())?;
             let (path, query) = request.split_once('?').unwrap_or((request, ""));
-            let request = Request::new(path, Some(query)).without_defaults();
-            answers.insert(request, (status, read(folder.join(file))?.into()));
+            let request = Request::new(path, Some(query));
+            let answer = (status, Bytes::from(read(folder.join(file))?));
+            recordings.near.entry(request.without_defaults()).or_insert_with(|| answer.clone());
+            recordings.exact.insert(request.canonical().to_owned(), answer);
         }
-        Ok(Self(answers))
+        Ok(recordings)
     }
 
     pub(super) fn answer(&self, request: &Request) -> Option<Answer> {
-        let (status, body) = self.0.get(&request.without_defaults())?;
+        let exact = self.exact.get(request.canonical());
+        let (status, body) = exact.or_else(|| self.near.get(&request.without_defaults()))?;
         Some(Answer::recorded(*status, body.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_gets_what_was_recorded_for_it_before_what_is_as_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = "request\tstatus\tfile\n/3/a\t200\tbare\n/3/a?language=en-US\t200\tlanguage\n/3/b?page=1\t404\tfirst\n";
+        fs::write(folder.path().join(INDEX), index).unwrap();
+        for file in ["bare", "language", "first"] {
+            fs::write(folder.path().join(file), file).unwrap();
+        }
+        let recordings = Recordings::read(folder.path()).unwrap();
+        let check = |query: &str, path: &str, expect: Option<&str>| {
+            let answer = recordings.answer(&Request::new(path, Some(query)));
+            assert_eq!(
+                answer.map(|answer| answer.body),
+                expect.map(|text| Bytes::from(text.to_owned())),
+                "{path}?{query}"
+            );
+        };
+        check("", "/3/a", Some("bare"));
+        check("language=en-US", "/3/a", Some("language"));
+        check("page=1", "/3/a", Some("bare"));
+        check("language=de", "/3/a", None);
+        check("language=en-US", "/3/b", Some("first"));
     }
 }

@@ -62,7 +62,7 @@ impl Context {
     }
 
     fn failed(&self, caller: &Caller, item: &Item, key: &str, failure: &Failure) -> Result<Ending, RunError> {
-        self.tally.failed(|| format!("`{key}`: {}", failure.reason))?;
+        self.tally.failed(failure.reason.advice(), || format!("`{key}`: {}", failure.reason))?;
         Ok(rows::failed(&caller.stage, item, key, failure))
     }
 }

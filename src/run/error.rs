@@ -30,6 +30,8 @@ pub enum RunError {
         allowed: String,
         /// The failure that was one too many, or the last.
         last: String,
+        /// The way out of it, where one can be told.
+        advice: Option<&'static str>,
     },
     /// A table's `on_mismatch: fail`.
     #[error(transparent)]

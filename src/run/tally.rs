@@ -20,6 +20,7 @@ struct Counts {
     finished: u64,
     failed: u64,
     last: String,
+    advice: Option<&'static str>,
 }
 
 impl Tally {
@@ -32,12 +33,17 @@ impl Tally {
         self.counts().finished += 1;
     }
 
-    /// An item failed; an error if that is one too many.
-    pub(super) fn failed(&self, what: impl FnOnce() -> String) -> Result<(), RunError> {
+    /// An item failed, `advice` is the way out if there is one; an error if that is one too many.
+    pub(super) fn failed(
+        &self,
+        advice: Option<&'static str>,
+        what: impl FnOnce() -> String,
+    ) -> Result<(), RunError> {
         let mut counts = self.counts();
         counts.finished += 1;
         counts.failed += 1;
         counts.last = what();
+        counts.advice = advice;
         let early = match self.allowed {
             MaxFailures::Count(_) => true,
             MaxFailures::Percent(_) => counts.finished >= PERCENT_AFTER,
@@ -66,7 +72,7 @@ impl Tally {
             return Ok(());
         }
         let (failed, finished, last) = (counts.failed, counts.finished, counts.last.clone());
-        Err(RunError::TooManyFailures { failed, finished, allowed, last })
+        Err(RunError::TooManyFailures { failed, finished, allowed, last, advice: counts.advice })
     }
 
     fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
@@ -84,7 +90,7 @@ mod tests {
         let tally = Tally::new(allowed);
         let mut early = None;
         for (index, fails) in items.into_iter().enumerate() {
-            if fails && tally.failed(String::new).is_err() {
+            if fails && tally.failed(None, String::new).is_err() {
                 early.get_or_insert(index + 1);
             } else if !fails {
                 tally.answered();

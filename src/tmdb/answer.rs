@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
-use super::transport::{Response, TransportError};
+use super::transport::{Prospect, Response, TransportError};
+use crate::plan::expr::Json;
 
 /// The longest piece of a server's message that is passed on, in characters.
 const MESSAGE_MAX: usize = 200;
@@ -28,6 +28,8 @@ pub(super) enum Verdict {
     Never(Reason),
     /// The credential is refused: no request of this run will help.
     Stop { code: Option<i64>, message: String },
+    /// Nor will any where there is no way to the API.
+    NoWay(TransportError),
 }
 
 /// Why an attempt came to nothing.
@@ -44,10 +46,13 @@ pub enum Reason {
         /// TMDB's `status_message` or `errors`, shortened; empty if there is none.
         message: String,
     },
-    /// A body with status 200 that is not JSON.
+    /// A body with status 200 that is not JSON, as whoever reads documents understands it: UTF-8, and nested no
+    /// deeper than that.
     NotJson {
-        /// What it says to be.
+        /// What it says to be, if that is not JSON.
         content_type: Option<String>,
+        /// The byte at which reading stopped.
+        at: usize,
     },
     /// The item cannot be asked for at all.
     Unfillable(crate::plan::Unfillable),
@@ -60,6 +65,20 @@ impl Reason {
             Self::Status { status, .. } => Some(*status),
             Self::NotJson { .. } => Some(200),
             Self::Transport(_) | Self::Unfillable(_) => None,
+        }
+    }
+
+    /// The way out, where one can be told.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Transport(error) => error.advice(),
+            Self::Status { status: 300..=399, .. } => {
+                Some("check `api.base_url` and TMDB_BASE_URL; a login page of the network redirects too")
+            }
+            Self::NotJson { content_type: Some(_), .. } => Some(
+                "check `api.base_url` and TMDB_BASE_URL; a proxy or a login page may answer in the API's place",
+            ),
+            Self::Status { .. } | Self::NotJson { .. } | Self::Unfillable(_) => None,
         }
     }
 }
@@ -75,11 +94,14 @@ impl fmt::Display for Reason {
                 }
                 if message.is_empty() { Ok(()) } else { write!(f, ": {message}") }
             }
-            Self::NotJson { content_type: Some(content_type) } => {
+            Self::NotJson { content_type: Some(content_type), .. } => {
                 write!(f, "server answered 200 with a body that is not JSON but {content_type}")
             }
-            Self::NotJson { content_type: None } => {
-                f.write_str("server answered 200 with a body that is not JSON")
+            Self::NotJson { content_type: None, at } => {
+                write!(
+                    f,
+                    "server answered 200 with a body that is no whole JSON: reading stopped at byte {at}"
+                )
             }
             Self::Unfillable(error) => error.fmt(f),
         }
@@ -99,19 +121,33 @@ struct ErrorBody {
 pub(super) fn judge(answer: Result<Response, TransportError>) -> Verdict {
     let response = match answer {
         Ok(response) => response,
-        Err(error @ TransportError::TooLarge { .. }) => return Verdict::Never(Reason::Transport(error)),
-        Err(error) => return Verdict::Again(Reason::Transport(error)),
+        Err(error) => {
+            return match error.prospect() {
+                Prospect::Again => Verdict::Again(Reason::Transport(error)),
+                Prospect::Never => Verdict::Never(Reason::Transport(error)),
+                Prospect::Hopeless => Verdict::NoWay(error),
+            };
+        }
     };
     if response.status == 200 {
-        return match serde_json::from_slice::<IgnoredAny>(&response.body) {
-            Ok(_) => Verdict::Document(response.body),
-            Err(_) => Verdict::Again(Reason::NotJson { content_type: response.content_type }),
+        return match Json::check(&response.body) {
+            Ok(()) => Verdict::Document(response.body),
+            Err(fault) => {
+                let content_type = response.content_type.filter(|kind| !kind.ends_with("json"));
+                Verdict::Again(Reason::NotJson { content_type, at: fault.at })
+            }
         };
     }
     let body: ErrorBody = serde_json::from_slice(&response.body).unwrap_or_default();
     let code = body.status_code;
     let message: String =
         body.status_message.unwrap_or_else(|| body.errors.join("; ")).chars().take(MESSAGE_MAX).collect();
+    let message = match response.redirect {
+        Some(origin) if (300..400).contains(&response.status) => {
+            format!("it redirects to {origin}, where the credential does not go")
+        }
+        _ => message,
+    };
     let reason = |message| Reason::Status { status: response.status, code, message };
     match (response.status, code) {
         (401, _) => Verdict::Stop { code, message },
@@ -144,6 +180,7 @@ mod tests {
                 Verdict::SlowDown { .. } => "slow down",
                 Verdict::Never(_) => "never",
                 Verdict::Stop { .. } => "stop",
+                Verdict::NoWay(_) => "no way",
             };
             assert_eq!(verdict, expect, "{status} {body}");
         };
@@ -151,6 +188,9 @@ mod tests {
         check(200, r#"{"id":603"#, "again");
         check(200, "", "again");
         check(200, "<html>busy</html>", "again");
+        check(200, r#"{"id":NaN}"#, "again");
+        check(200, "\u{feff}{}", "again");
+        check(200, &("[".repeat(129) + &"]".repeat(129)), "again");
         check(404, r#"{"success":false,"status_code":34,"status_message":"gone"}"#, "missing");
         check(404, "<html>not here</html>", "again");
         check(401, r#"{"status_code":7,"status_message":"Invalid API key"}"#, "stop");

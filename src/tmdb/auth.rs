@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+/// Shorter ones are no secrets (TMDB's have 32 characters and more) but words such as `any`, for the embedded API; they
+/// would be found inside of other words.
+const SECRET_MIN: usize = 6;
+
 /// What the API knows its user by. `Debug` and `Display` show the kind, never the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credential {
@@ -19,10 +23,14 @@ impl Credential {
         read("TMDB_TOKEN").map(Self::Token).or_else(|| read("TMDB_API_KEY").map(Self::Key))
     }
 
-    /// `text` without the secret, should it ever have come back from outside.
+    /// `text` without the secret, should it ever have come back from outside, as it is or as in a URL.
     pub fn redact(&self, text: &str) -> String {
         let (Self::Token(secret) | Self::Key(secret)) = self;
-        text.replace(secret.as_str(), "[redacted]")
+        if secret.len() < SECRET_MIN {
+            return text.to_owned();
+        }
+        let encoded = percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC);
+        text.replace(secret.as_str(), "[redacted]").replace(&encoded.to_string(), "[redacted]")
     }
 }
 
@@ -61,6 +69,8 @@ mod tests {
     fn secret_is_never_shown() {
         let key = Credential::Key("s3cret".into());
         assert!(!format!("{key:?}").contains("s3cret"));
+        assert_eq!(Credential::Key("a/b=c+d".into()).redact("?k=a%2Fb%3Dc%2Bd"), "?k=[redacted]");
+        assert_eq!(Credential::Token("any".into()).redact("company"), "company");
         assert_eq!(key.redact("GET /movie/1?api_key=s3cret"), "GET /movie/1?api_key=[redacted]");
     }
 }

@@ -4,9 +4,11 @@
 //! * C1 Attempts end by count (`retry.attempts`, all sends that the gate did not refuse) and by clock
 //!   (`retry.max_elapsed` from the first send, without time behind the gate; and [`GATED_MAX`] behind it).
 //! * C2 Backing off keeps the stage's hand and frees the connection.
-//! * C3 A refused credential and an exhausted gate end the run; nothing else here does.
+//! * C3 A refused credential, an exhausted gate and a way that cannot be trusted end the run: nothing is sent after it.
+//!   Nothing else here ends it.
+//! * C6 Nothing is sent before the first attempt of the run has ended.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +16,8 @@ use jiff::{Timestamp, Unit};
 use tokio::time::Instant;
 
 use super::answer::{Reason, Verdict, judge};
-use super::transport::Transport;
+use super::transport::{Transport, TransportError};
+use super::vanguard::Vanguard;
 use crate::engine::{Budget, Exhausted, Pace};
 use crate::event::{Event, Listener};
 use crate::plan::Request;
@@ -37,6 +40,9 @@ pub struct Client {
     retry: Retry,
     dice: Mutex<fastrand::Rng>,
     listener: Arc<dyn Listener>,
+    vanguard: Vanguard,
+    /// What ended the run.
+    ended: OnceLock<Fatal>,
 }
 
 /// Who asks.
@@ -87,6 +93,9 @@ pub enum Fatal {
     /// Nothing but 429 and 503 for too long.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
+    /// No way to the API that may be trusted.
+    #[error("{0}")]
+    NoWay(TransportError),
 }
 
 /// How asking ended otherwise.
@@ -107,7 +116,16 @@ impl Client {
         seed: u64,
         listener: Arc<dyn Listener>,
     ) -> Self {
-        Self { transport, budget, retry, dice: Mutex::new(fastrand::Rng::with_seed(seed)), listener }
+        let dice = Mutex::new(fastrand::Rng::with_seed(seed));
+        Self {
+            transport,
+            budget,
+            retry,
+            dice,
+            listener,
+            vanguard: Vanguard::default(),
+            ended: OnceLock::new(),
+        }
     }
 
     /// Asks for `request` until it is answered or failed.
@@ -120,6 +138,10 @@ impl Client {
         let mut attempts = 0;
         let mut refusals = 0;
         loop {
+            let going = self.vanguard.go().await;
+            if let Some(fatal) = self.ended.get() {
+                return Err(AskError::Fatal(fatal.clone()));
+            }
             let passage = self.budget.enter(caller.pace.as_deref()).await;
             if first_sent.is_some() {
                 gated += passage.gated;
@@ -129,6 +151,10 @@ impl Client {
             let verdict = judge(self.transport.send(request, caller.timeout).await);
             let (sent_at, latency) = (passage.sent_at, passage.sent_at.elapsed());
             drop(passage);
+            // Whoever waits for the first attempt learns what ended the run before it may go.
+            if !matches!(verdict, Verdict::Stop { .. } | Verdict::NoWay(_)) {
+                going.back();
+            }
             let stage = caller.stage.clone();
             let reason = match verdict {
                 Verdict::Document(body) => {
@@ -144,11 +170,12 @@ impl Client {
                     return Ok(Answer::Missing);
                 }
                 Verdict::Stop { code, message } => {
-                    return Err(AskError::Fatal(Fatal::Unauthorized { code, message }));
+                    return Err(self.end(Fatal::Unauthorized { code, message }));
                 }
+                Verdict::NoWay(error) => return Err(self.end(Fatal::NoWay(error))),
                 Verdict::SlowDown { status, retry_after } => {
                     let closed = self.budget.gate.close(sent_at, retry_after);
-                    if let Some(wait) = closed.map_err(|error| AskError::Fatal(error.into()))? {
+                    if let Some(wait) = closed.map_err(|error| self.end(error.into()))? {
                         self.listener.hear(&Event::GateClosed { status, wait });
                     }
                     refusals += 1;
@@ -177,6 +204,11 @@ impl Client {
             });
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// No further request is sent.
+    fn end(&self, fatal: Fatal) -> AskError {
+        AskError::Fatal(self.ended.get_or_init(|| fatal).clone())
     }
 
     /// Full jitter: anything up to the step, so that requests that failed together do not come back together.

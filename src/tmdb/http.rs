@@ -1,6 +1,14 @@
 //! The real transport: reqwest over rustls, HTTP/2 or HTTP/1.1, gzip, proxies from the environment.
+//!
+//! Does not belong here: what an error means (`diagnosis.rs`), what is done about an answer (`answer.rs`).
+//!
+//! Invariants:
+//! * H1 Certificates are always checked; there is no setting against it.
+//! * H2 No redirect is followed, so that the credential goes to `base_url` only.
+//! * H3 No more than [`BODY_MAX`] of a body is read, counted after decompression, and no more than [`HEADERS_MAX`] of its
+//!   headers over HTTP/2 (hyper bounds them itself over HTTP/1.1).
+//! * H4 What goes to loopback goes there directly, past every proxy.
 
-use std::error::Error as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -8,21 +16,34 @@ use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
+use reqwest::{Client, Url, Version};
 
 use super::auth::Credential;
+use super::connections::Connections;
+use super::diagnosis::{Names, diagnose, root};
 use super::transport::{Response, Transport, TransportError};
 use crate::plan::Request;
 use crate::spec::Api;
 
-/// The largest body that is read, in bytes. The largest known answer has 420 KB.
+/// The largest body that is read, in bytes, decompressed. The largest known answer has 420 KB; twenty of these at
+/// once are still less than a small machine has.
 const BODY_MAX: usize = 32 << 20;
+/// The most that the headers of one answer take over HTTP/2, in bytes, as RFC 9113 counts them. TMDB sends 1 KB; proxies
+/// add policies of several.
+const HEADERS_MAX: u32 = 64 << 10;
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection is kept without use.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// When nothing came over HTTP/2 for this share of an attempt's time, the server is asked for a sign of life …
+const PING_AFTER: f64 = 0.25;
+/// … and has this share to give it. Together less than 1, so that a dead connection is given up before the attempt is:
+/// else every further attempt would be sent into it.
+const PING_TIMEOUT: f64 = 0.5;
 
 /// The API over HTTP.
 #[derive(Debug)]
@@ -30,6 +51,7 @@ pub struct Http {
     client: Client,
     base_url: String,
     credential: Option<Credential>,
+    connections: Connections,
 }
 
 /// The transport cannot be set up.
@@ -80,58 +102,84 @@ impl Http {
             headers.insert(AUTHORIZATION, value);
         }
         install_tls();
-        let connections = api.connections.get() as usize;
+        let idle_max = api.connections.get() as usize;
+        let connections = Connections::new(idle_max);
         let client = Client::builder()
             .user_agent(concat!("tmdb-etl/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
+            .dns_resolver(Names)
             .connect_timeout(CONNECT_TIMEOUT)
-            .pool_max_idle_per_host(connections)
+            .connector_layer(connections.clone())
+            .pool_max_idle_per_host(idle_max)
             .pool_idle_timeout(IDLE_TIMEOUT)
+            .http2_max_header_list_size(HEADERS_MAX)
+            .http2_keep_alive_interval(api.timeout.mul_f64(PING_AFTER))
+            .http2_keep_alive_timeout(api.timeout.mul_f64(PING_TIMEOUT))
             // The API does not redirect; whoever does shall not see the credential.
             .redirect(Policy::none())
             // Retries are the client's, which knows the gate and the rate.
             .retry(reqwest::retry::never())
             .tcp_nodelay(true);
         let client = if is_loopback(&host) { client.no_proxy() } else { client };
-        let client = client.build().map_err(|error| HttpError::Client { reason: cause(&error) })?;
+        // Without TLS no authority is needed, and a system that knows none is no obstacle.
+        let client = if url.scheme() == "http" { client.tls_certs_only([]) } else { client };
+        let client =
+            client.build().map_err(|error| HttpError::Client { reason: root(&error).to_string() })?;
         let base_url = base_url.trim_end_matches('/').to_owned();
-        Ok(Self { client, base_url, credential })
+        Ok(Self { client, base_url, credential, connections })
     }
 
-    async fn exchange(&self, request: &Request) -> Result<Response, reqwest::Error> {
+    async fn exchange(&self, request: &Request, timeout: Duration) -> Result<Response, TransportError> {
+        let fault = |error: reqwest::Error| self.redacted(diagnose(&error, timeout, CONNECT_TIMEOUT));
         let mut url = format!("{}{request}", self.base_url);
         if let Some(Credential::Key(key)) = &self.credential {
             url.push(if url.contains('?') { '&' } else { '?' });
             url.push_str("api_key=");
             url.extend(percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC));
         }
-        let mut answer = self.client.get(url).send().await?;
+        let mut answer = self.client.get(url).send().await.map_err(fault)?;
+        self.connections.answered(answer.version() == Version::HTTP_2);
         let status = answer.status().as_u16();
         let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
         let retry_after = header(RETRY_AFTER).and_then(|value| parse_retry_after(value, Timestamp::now()));
         let content_type = header(CONTENT_TYPE)
             .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
-        let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await? {
-            body.extend_from_slice(&chunk);
-            if body.len() > BODY_MAX {
-                break;
-            }
+        let redirect = header(LOCATION).and_then(|value| origin_of(answer.url(), value));
+        // What is asked for is decoded on the way, and its header taken off.
+        let encoding =
+            header(CONTENT_ENCODING).map(str::to_ascii_lowercase).filter(|value| value != "identity");
+        if let Some(encoding) = encoding.filter(|_| status == 200) {
+            return Err(TransportError::Encoding(encoding));
         }
-        Ok(Response { status, retry_after, content_type, body: Bytes::from(body) })
+        let mut body = BytesMut::new();
+        while let Some(chunk) = answer.chunk().await.map_err(fault)? {
+            if body.len() + chunk.len() > BODY_MAX {
+                return Err(TransportError::TooLarge { limit: BODY_MAX });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Response { status, retry_after, content_type, redirect, body: Bytes::from(body) })
     }
 
-    /// What went wrong, without URL and credential.
-    fn error(&self, error: reqwest::Error, timeout: Duration) -> TransportError {
-        let error = error.without_url();
-        let text = cause(&error);
-        let text =
-            self.credential.as_ref().map_or_else(|| text.clone(), |credential| credential.redact(&text));
-        match () {
-            () if error.is_timeout() => TransportError::Timeout(timeout),
-            () if error.is_connect() => TransportError::Connect(text),
-            () => TransportError::Cut(text),
+    /// An error of another layer or another host may repeat what was sent.
+    fn redacted(&self, error: TransportError) -> TransportError {
+        let Some(credential) = &self.credential else { return error };
+        match error {
+            TransportError::Cut(text) => TransportError::Cut(credential.redact(&text)),
+            TransportError::Connect(text) => TransportError::Connect(credential.redact(&text)),
+            other => other,
         }
+    }
+
+    /// A refusal may quote the request in its body.
+    fn without_credential(&self, mut response: Response) -> Response {
+        if let Some(credential) = &self.credential
+            && response.status != 200
+            && let Ok(text) = std::str::from_utf8(&response.body)
+        {
+            response.body = Bytes::from(credential.redact(text));
+        }
+        response
     }
 }
 
@@ -142,15 +190,11 @@ impl Transport for Http {
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Response, TransportError>> {
         Box::pin(async move {
-            let response = match tokio::time::timeout(timeout, self.exchange(request)).await {
-                Err(_) => return Err(TransportError::Timeout(timeout)),
-                Ok(Err(error)) => return Err(self.error(error, timeout)),
-                Ok(Ok(response)) => response,
-            };
-            if response.body.len() > BODY_MAX {
-                return Err(TransportError::TooLarge { limit: BODY_MAX });
+            let exchange = self.connections.wanted_by(self.exchange(request, timeout));
+            match tokio::time::timeout(timeout, exchange).await {
+                Err(_) => Err(TransportError::Timeout(timeout)),
+                Ok(answer) => answer.map(|response| self.without_credential(response)),
             }
-            Ok(response)
         })
     }
 }
@@ -181,15 +225,10 @@ fn without_user(url: &str) -> String {
     }
 }
 
-/// What is at the bottom of an error: `Connection refused`, not the four layers that pass it on.
-fn cause(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = error.to_string();
-        source = error.source();
-    }
-    text
+/// Scheme and host that `location` leads to.
+fn origin_of(asked: &Url, location: &str) -> Option<String> {
+    let target = asked.join(location).ok()?;
+    Some(format!("{}://{}", target.scheme(), target.host_str()?))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Where documents come from: the client, its credential, its retries, and pages.
 //!
 //! ```text
-//! Client::ask ─▶ Budget::enter ─▶ Transport::send ─▶ answer::judge ─▶ document │ missing │ again │ failed
+//! Client::ask ─▶ Vanguard::go ─▶ Budget::enter ─▶ Transport::send ─▶ answer::judge ─▶ document │ missing │ again │ failed
 //! ```
 //!
 //! Does not belong here: what is asked for (`crate::plan`), when a stage may work (`crate::engine`).
@@ -12,13 +12,18 @@
 mod answer;
 mod auth;
 mod client;
+mod connections;
+mod diagnosis;
 mod http;
 mod pages;
+mod proxy;
 mod transport;
+mod vanguard;
 
 pub use answer::Reason;
 pub use auth::Credential;
 pub use client::{Answer, AskError, Caller, Client, Failure, Fatal};
 pub use http::{Http, HttpError};
 pub use pages::{PAGE_MAX, pages_of};
-pub use transport::{Response, Transport, TransportError};
+pub use proxy::{ProxyError, check_proxy};
+pub use transport::{Distrust, Prospect, Response, Transport, TransportError};

@@ -9,7 +9,9 @@ use parquet::errors::ParquetError;
 
 use super::*;
 use crate::engine::{Closed, Exhausted};
+use crate::run::{SeedFileError, SeedFileFault};
 use crate::sink::{Action, Holder};
+use crate::tmdb::{Distrust, TransportError};
 
 fn disk() -> io::Error {
     io::Error::other("disk on fire")
@@ -54,7 +56,23 @@ fn runs() -> Vec<RunError> {
     let mut all = vec![
         fatal(Fatal::Unauthorized { code: Some(7), message: "no".into() }),
         fatal(Fatal::Exhausted(Exhausted { refused: Duration::from_mins(10) })),
-        RunError::TooManyFailures { failed: 2, finished: 9, allowed: "1%".into(), last: text() },
+        RunError::TooManyFailures {
+            failed: 2,
+            finished: 9,
+            allowed: "1%".into(),
+            last: text(),
+            advice: None,
+        },
+        RunError::TooManyFailures {
+            failed: 2,
+            finished: 9,
+            allowed: "1%".into(),
+            last: text(),
+            advice: Some("look at the network"),
+        },
+        RunError::NotYet { stage: text(), key: "export", word: "movie" },
+        RunError::NotYet { stage: text(), key: "changes", word: "tv" },
+        RunError::Probe { stage: text(), reason: text() },
         RunError::Project(ProjectError::Mismatch {
             table: text(),
             column: text(),
@@ -69,7 +87,41 @@ fn runs() -> Vec<RunError> {
         RunError::Closed(Closed),
     ];
     all.extend(sinks().into_iter().map(RunError::Sink));
+    all.extend(ways().into_iter().map(|error| fatal(Fatal::NoWay(error))));
+    all.extend(files().into_iter().map(|fault| RunError::SeedFile {
+        stage: text(),
+        error: Box::new(SeedFileError { path: "ids.csv".into(), fault }),
+    }));
     all
+}
+
+/// What ends a run before the API has answered anything.
+fn ways() -> Vec<TransportError> {
+    let mut all: Vec<_> = [
+        Distrust::Issuer,
+        Distrust::Dates("it is no longer valid"),
+        Distrust::Name,
+        Distrust::Other("odd".into()),
+    ]
+    .map(TransportError::Certificate)
+    .into();
+    all.extend([TransportError::ProxyCredential, TransportError::Tls("it speaks plain http".into())]);
+    all
+}
+
+fn files() -> Vec<SeedFileFault> {
+    vec![
+        SeedFileFault::Missing,
+        SeedFileFault::Folder,
+        SeedFileFault::Io(disk()),
+        SeedFileFault::Gzip(disk()),
+        SeedFileFault::NotUtf8 { line: 3, column: Some("id".into()) },
+        SeedFileFault::Utf16,
+        SeedFileFault::NoHeader,
+        SeedFileFault::HeaderOfValues { first: "603".into() },
+        SeedFileFault::DuplicateColumn { name: "id".into(), first: 1, second: 2 },
+        SeedFileFault::TooLong { line: 3 },
+    ]
 }
 
 fn problems() -> Vec<Problem> {
@@ -92,6 +144,8 @@ fn problems() -> Vec<Problem> {
         Problem::Http(HttpError::Plaintext { host: "films.invalid".into() }),
         Problem::Http(HttpError::Credential),
         Problem::Http(HttpError::Client { reason: "no certificates".into() }),
+        Problem::Proxy(ProxyError::Address { variable: "HTTPS_PROXY" }),
+        Problem::Proxy(ProxyError::Scheme { variable: "ALL_PROXY", scheme: "socks5".into() }),
         Problem::Mock(listen),
         Problem::Mock(MockError::Faults { total: 1.5 }),
         Problem::Mock(MockError::Recordings(RecordingsError::Line { line: 3 })),

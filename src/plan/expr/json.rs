@@ -31,6 +31,14 @@ impl Json {
         Ok(Self(val))
     }
 
+    /// Whether [`Json::parse`] reads `text`, without building anything.
+    pub fn check(text: &[u8]) -> Result<(), JsonFault> {
+        let text = std::str::from_utf8(text).map_err(|error| JsonFault { at: error.valid_up_to() })?;
+        let mut scanner = Scanner::new(text);
+        scanner.skip()?;
+        scanner.end()
+    }
+
     /// The same value, from serde_json's tree.
     pub fn from_value(value: &Value) -> Self {
         Self(val_from(value))

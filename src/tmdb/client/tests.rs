@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use futures::future::BoxFuture;
 
 use super::*;
-use crate::tmdb::transport::{Response, TransportError};
+use crate::tmdb::transport::{Distrust, Response, TransportError};
 
 type Reply = Result<Response, TransportError>;
 
@@ -131,6 +131,69 @@ async fn missing_is_an_answer_and_invalid_is_not_asked_twice() {
     assert_eq!((result, sent), (Ok(Answer::Missing), 1));
     let (result, sent, _) = ask(vec![reply(422, r#"{"errors":["page"]}"#)], Retry::default()).await;
     assert_eq!((attempts_of(result), sent), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_attempt_mends_is_not_tried_again() {
+    let check = async |error: TransportError, expect: &str, sends: usize| {
+        let (result, sent, _) = ask(vec![Err(error.clone())], Retry::default()).await;
+        let ended = match result {
+            Err(AskError::Fatal(Fatal::NoWay(_))) => "no way",
+            Err(AskError::Failed(_)) => "failed",
+            _ => "something else",
+        };
+        assert_eq!((ended, sent), (expect, sends), "{error}");
+    };
+    let text = String::new;
+    check(TransportError::Certificate(Distrust::Issuer), "no way", 1).await;
+    check(TransportError::Tls(text()), "no way", 1).await;
+    check(TransportError::ProxyCredential, "no way", 1).await;
+    check(TransportError::TooLarge { limit: 1 }, "failed", 1).await;
+    check(TransportError::Encoding(text()), "failed", 1).await;
+    check(TransportError::Unresolved { host: text(), reason: text() }, "failed", 5).await;
+    check(TransportError::Connect(text()), "failed", 5).await;
+    check(TransportError::Proxy(text()), "failed", 5).await;
+}
+
+/// How many were sent, by the time at which they were, when eight ask at once.
+async fn sends_of_eight(replies: Vec<Reply>, drop_first: bool) -> Vec<(u128, usize)> {
+    let script = Arc::new(Script { replies: Mutex::new(replies.into()), sent: Mutex::default() });
+    let budget = Budget::new(NonZeroU32::new(20).unwrap(), None, 1);
+    let client = Client::new(script.clone(), budget, Retry::default(), 1, Arc::new(Deaf));
+    let caller = Caller { stage: StageId("movies".into()), pace: None, timeout: Duration::from_secs(10) };
+    let request = Request::new("/movie/603", &[]);
+    let start = Instant::now();
+    let first = async {
+        let asking = client.ask(&caller, &request);
+        let patience = Duration::from_millis(if drop_first { 10 } else { 1_000 });
+        drop(tokio::time::timeout(patience, asking).await);
+    };
+    let others = futures::future::join_all((0..7).map(|_| client.ask(&caller, &request)));
+    tokio::join!(first, others);
+    let mut sends: Vec<(u128, usize)> = Vec::new();
+    for sent in script.sent.lock().unwrap().iter() {
+        let at = (*sent - start).as_millis();
+        match sends.last_mut() {
+            Some((last, count)) if *last == at => *count += 1,
+            _ => sends.push((at, 1)),
+        }
+    }
+    sends
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_attempt_goes_alone_and_the_others_after_it() {
+    let document = || reply(200, "{}");
+    assert_eq!(sends_of_eight(vec![document()], false).await, [(0, 1), (50, 7)]);
+    // A failure is an end too: the others do not queue for one attempt each.
+    let sends = sends_of_eight(vec![cut(), document()], false).await;
+    assert_eq!(sends[..2], [(0, 1), (50, 7)]);
+    // What ends the run is learnt by one.
+    let untrusted = Err(TransportError::Certificate(Distrust::Name));
+    assert_eq!(sends_of_eight(vec![untrusted], false).await, [(0, 1)]);
+    assert_eq!(sends_of_eight(vec![reply(401, "")], false).await, [(0, 1)]);
+    // Dropped on its way, it leaves its place to the next.
+    assert_eq!(sends_of_eight(vec![document()], true).await, [(0, 1), (10, 1), (60, 6)]);
 }
 
 #[tokio::test(start_paused = true)]

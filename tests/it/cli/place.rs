@@ -46,8 +46,13 @@ impl Place {
     pub fn command(&self, arguments: &[&str], env: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tmdb-etl"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
-        for name in ["TMDB_TOKEN", "TMDB_API_KEY", "TMDB_BASE_URL", "NO_COLOR"] {
+        for name in
+            ["TMDB_TOKEN", "TMDB_API_KEY", "TMDB_BASE_URL", "NO_COLOR", "SSL_CERT_FILE", "SSL_CERT_DIR"]
+        {
             command.env_remove(name);
+        }
+        for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"] {
+            command.env_remove(name).env_remove(name.to_ascii_lowercase());
         }
         command.envs(env.iter().copied());
         command
