@@ -9,6 +9,7 @@
 
 mod bounds;
 mod compile;
+mod definition;
 pub mod expr;
 mod fields;
 mod graph;

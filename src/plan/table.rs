@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 
 use super::expr::Expr;
-use crate::spec::{ColumnType, Compression, OnMismatch, Order, StageId};
+use crate::spec::{ColumnType, Format, OnMismatch, Order, Span, StageId};
 
 /// Everything that projecting and writing one table needs.
 #[derive(Clone, Debug)]
@@ -23,8 +23,8 @@ pub struct TablePlan {
     pub order: Order,
     /// Where it goes, with `--out` applied.
     pub path: PathBuf,
-    /// Codec of its pages.
-    pub compression: Compression,
+    /// Its format and codec.
+    pub format: Format,
 }
 
 /// One column.
@@ -32,6 +32,8 @@ pub struct TablePlan {
 pub struct ColumnPlan {
     /// Its name.
     pub name: Arc<str>,
+    /// Where its name stands in the file.
+    pub span: Span,
     /// Its type.
     pub column_type: ColumnType,
     /// What it holds: the expression's only output.

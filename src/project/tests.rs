@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 use super::*;
 use crate::plan::expr::{Expr, FieldSet, RunScope};
 use crate::plan::{ColumnPlan, Document, Item, TablePlan};
-use crate::spec::{ColumnType, Compression, OnMismatch, Order, StageId};
+use crate::spec::{ColumnType, Format, OnMismatch, Order, ParquetCodec, Span, StageId};
 
 fn column(name: &str, column_type: ColumnType, value: &str) -> ColumnPlan {
     ColumnPlan {
         name: name.into(),
+        span: Span::default(),
         column_type,
         value: Expr::compile(value).unwrap_or_else(|fault| panic!("{value}: {fault}")),
         required: false,
@@ -37,7 +38,7 @@ fn table(rows: Option<&str>, columns: Vec<ColumnPlan>) -> Arc<TablePlan> {
         columns,
         order: Order::Input,
         path: "out.parquet".into(),
-        compression: Compression::None,
+        format: Format::Parquet(ParquetCodec::None),
     })
 }
 

@@ -59,14 +59,17 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
     let started_at = Timestamp::now();
     let run = run_id(started_at, job.seed);
     let tables: Vec<_> = job.plan.tables().map(|(_, table)| Arc::clone(table)).collect();
+    let definitions = job.plan.tables().map(|(stage, _)| job.plan.definitions(stage));
     let paths: Vec<PathBuf> = tables.iter().map(|table| table.path.clone()).collect();
     let specs: Vec<TableSpec> = tables
         .iter()
-        .map(|table| TableSpec {
+        .zip(definitions)
+        .map(|(table, definitions)| TableSpec {
             name: table.stage.to_string(),
             path: table.path.clone(),
             schema: Arc::clone(&table.schema),
-            compression: table.compression,
+            definitions,
+            format: table.format,
             pipeline: job.plan.name.clone(),
         })
         .collect();

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::Disk;
 use super::error::SinkError;
+use super::nulls::ColumnFacts;
 
 /// Version of the record; a change that old programs would misread raises it.
 const VERSION: u32 = 1;
@@ -53,6 +54,9 @@ pub struct Manifest {
     pub digest: String,
     /// Fingerprint of its schema.
     pub schema_fingerprint: String,
+    /// Its columns; none in what older versions wrote.
+    #[serde(default)]
+    pub columns: Vec<ColumnFacts>,
     /// The run that published it.
     #[serde(flatten)]
     pub facts: RunFacts,
@@ -147,6 +151,13 @@ mod tests {
     use super::*;
 
     fn manifest() -> Manifest {
+        let column = ColumnFacts {
+            name: "title".to_owned(),
+            values: 2,
+            nulls: 1,
+            definition: Some("d".to_owned()),
+            inside: Vec::new(),
+        };
         Manifest {
             version: VERSION,
             table: "films".to_owned(),
@@ -154,6 +165,7 @@ mod tests {
             bytes: 900,
             digest: "xxh3-128:00".to_owned(),
             schema_fingerprint: "0".repeat(32),
+            columns: vec![column],
             facts: RunFacts {
                 run: "r1".to_owned(),
                 pipeline: "marvel".to_owned(),
@@ -183,6 +195,14 @@ mod tests {
           "bytes": 900,
           "digest": "xxh3-128:00",
           "schema_fingerprint": "00000000000000000000000000000000",
+          "columns": [
+            {
+              "name": "title",
+              "values": 2,
+              "nulls": 1,
+              "definition": "d"
+            }
+          ],
           "run": "r1",
           "pipeline": "marvel",
           "source": "mock",
@@ -194,6 +214,17 @@ mod tests {
           "tool_version": "0.1.0"
         }
         "#);
+    }
+
+    #[test]
+    fn manifest_of_a_version_that_counted_no_columns_reads() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let table = folder.path().join("films.parquet");
+        let mut old = serde_json::to_value(manifest()).expect("plain data");
+        old.as_object_mut().expect("an object").remove("columns");
+        std::fs::write(hidden(&table, ".manifest.json"), old.to_string()).expect("writes");
+        let read = read_manifest(&table).expect("reads").expect("is there");
+        assert_eq!(read, Manifest { columns: Vec::new(), ..manifest() });
     }
 
     #[test]
