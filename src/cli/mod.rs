@@ -13,6 +13,7 @@
 )]
 
 mod exit;
+mod last_run;
 mod logging;
 mod mock;
 mod outcome;

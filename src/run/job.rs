@@ -11,8 +11,8 @@ use super::context::on_thread;
 use super::error::RunError;
 use super::flow::{FlowOptions, flow};
 use crate::engine::Budget;
-use crate::event::{Event, Listener};
-use crate::plan::Plan;
+use crate::event::{EmptyColumn, Event, Listener};
+use crate::plan::{Plan, TablePlan};
 use crate::sink::{
     Commit, Lock, PublishedTable, RunFacts, SinkError, TOOL_VERSION, TableSpec, TableWriter, check_source,
 };
@@ -130,9 +130,17 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
             path: plan.path.clone(),
             rows: table.rows,
             bytes: table.bytes,
+            empty: empty(plan, table),
         });
     }
     Ok(Published { run, tables: published, failures: flowed.failures })
+}
+
+/// What no row of a published table has a value in.
+fn empty(plan: &TablePlan, table: &PublishedTable) -> Vec<EmptyColumn> {
+    let columns = plan.columns.iter().zip(&table.columns);
+    let paths = columns.flat_map(|(column, facts)| facts.empty().into_iter().map(move |path| (column, path)));
+    paths.map(|(column, name)| EmptyColumn { question: plan.question(column, &name), name }).collect()
 }
 
 /// An id that sorts by time: `20261122T195012Z-4f3a9c01`.

@@ -41,7 +41,7 @@ pub use commit::{Commit, PublishedTable, Recovered};
 pub use encode::{EncodeError, TOOL_VERSION};
 pub use error::{Action, SinkError};
 pub use lock::{Holder, Lock};
-pub use manifest::{Manifest, RunFacts, check_source, read_manifest};
+pub use manifest::{Manifest, RunFacts, check_source, known_manifest, read_manifest};
 pub use nulls::ColumnFacts;
 pub use parquet_file::{ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS};
 pub use schema::fingerprint;
