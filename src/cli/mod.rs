@@ -13,6 +13,9 @@
 )]
 
 mod exit;
+mod grid;
+mod inspect;
+mod inspect_text;
 mod last_run;
 mod logging;
 mod mock;
@@ -53,6 +56,7 @@ This product uses the TMDB API but is not endorsed or certified by TMDB.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Inspect(inspect::Arguments),
     Run(run::Arguments),
     Validate(validate::Arguments),
     Plan(plan::Arguments),
@@ -67,6 +71,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => return usage(&error, printer),
     };
     let exit = match command {
+        Command::Inspect(arguments) => inspect::execute(&arguments, &printer),
         Command::Run(arguments) => run::execute(arguments, &printer),
         Command::Validate(arguments) => validate::execute(&arguments, &printer),
         Command::Plan(arguments) => plan::execute(arguments, &printer),

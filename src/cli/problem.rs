@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use std::io;
 
 use super::exit::{Exit, Signal};
+use super::inspect::hints;
 use crate::mock::MockError;
 use crate::project::ProjectError;
 use crate::run::RunError;
-use crate::sink::SinkError;
+use crate::sink::{ReadError, SinkError};
 use crate::tmdb::{Fatal, HttpError};
 
 /// Why a command did not do what it was asked for.
@@ -26,6 +27,9 @@ pub(super) enum Problem {
     /// The embedded API does not start.
     #[error(transparent)]
     Mock(#[from] MockError),
+    /// A table that cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// The run.
     #[error("{error}")]
     Run {
@@ -89,6 +93,7 @@ impl Problem {
             }
             Self::Mock(MockError::Faults { .. }) => verdict(Invalid, "mock-faults", &[]),
             Self::Mock(MockError::Recordings(_)) => verdict(Invalid, "recordings", &[]),
+            Self::Read(error) => of_read(error),
             Self::Run { error, signal } => of_run(error, *signal),
             Self::Start(_) => verdict(Failed, "start", &[]),
         }
@@ -203,6 +208,19 @@ fn of_sink(error: &SinkError) -> Verdict {
             Verdict { exit: Failed, code: "unfinished", hints }
         }
     }
+}
+
+fn of_read(error: &ReadError) -> Verdict {
+    let (exit, code) = match error {
+        ReadError::Refused { .. } => (Exit::Failed, "not-readable"),
+        ReadError::Missing { .. } => (Exit::Invalid, "no-file"),
+        ReadError::NotAFile { .. } | ReadError::NotATable { .. } => (Exit::Invalid, "no-table"),
+        ReadError::Empty { .. } | ReadError::CutOff { .. } => (Exit::Invalid, "cut-off"),
+        ReadError::Damaged { .. } => (Exit::Invalid, "damaged"),
+        ReadError::NoTables { .. } => (Exit::Invalid, "no-tables"),
+        ReadError::TooManyFiles { .. } => (Exit::Invalid, "too-many-files"),
+    };
+    Verdict { exit, code, hints: hints(error) }
 }
 
 fn verdict(exit: Exit, code: &'static str, hints: &[&str]) -> Verdict {

@@ -33,13 +33,13 @@ pub const TOOL_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// and what the Parquet encoder works in anyway. With rows of 36 KB (a film with credits) a chunk is 36 MB.
 pub(super) const CHUNK_ROWS: usize = 1024;
 
-/// What a format says about a failure.
+/// What a format says about a failure to write or read a file of it.
 #[derive(Debug, thiserror::Error)]
-pub enum EncodeError {
+pub enum FormatError {
     /// Of a Parquet file.
     #[error(transparent)]
     Parquet(#[from] ParquetError),
-    /// Of an Arrow file, or of rows on their way into either.
+    /// Of an Arrow file, or of rows on their way into or out of either.
     #[error(transparent)]
     Arrow(#[from] ArrowError),
 }
@@ -59,7 +59,7 @@ enum File<W: Write + Send> {
 }
 
 impl<W: Write + Send> Encoder<W> {
-    pub fn new(output: W, spec: &TableSpec, fingerprint: &str) -> Result<Self, EncodeError> {
+    pub fn new(output: W, spec: &TableSpec, fingerprint: &str) -> Result<Self, FormatError> {
         // The schema's own metadata would be in the file; what is to be there, the formats add.
         let schema = Arc::new(Schema::new(spec.schema.fields().clone()));
         let file = match spec.format {
@@ -85,7 +85,7 @@ impl<W: Write + Send> Encoder<W> {
     }
 
     /// Takes a batch that has the table's columns.
-    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), EncodeError> {
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), FormatError> {
         self.rows += batch.num_rows() as u64;
         nulls::count(&mut self.columns, batch);
         self.chunks.push_batch(batch.clone())?;
@@ -93,7 +93,7 @@ impl<W: Write + Send> Encoder<W> {
     }
 
     /// Writes what is left and the footer.
-    pub fn finish(&mut self) -> Result<(), EncodeError> {
+    pub fn finish(&mut self) -> Result<(), FormatError> {
         self.chunks.finish_buffered_batch()?;
         self.drain()?;
         match &mut self.file {
@@ -103,7 +103,7 @@ impl<W: Write + Send> Encoder<W> {
         Ok(())
     }
 
-    fn drain(&mut self) -> Result<(), EncodeError> {
+    fn drain(&mut self) -> Result<(), FormatError> {
         while let Some(chunk) = self.chunks.next_completed_batch() {
             match &mut self.file {
                 File::Parquet(file) => file.write(&chunk)?,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arrow::datatypes::DataType;
 
-use super::encode::EncodeError;
+use super::encode::FormatError;
 use super::lock::Holder;
 
 /// What was being done to a path.
@@ -146,7 +146,7 @@ pub enum SinkError {
         /// The staged file.
         path: PathBuf,
         /// What it said.
-        source: EncodeError,
+        source: FormatError,
     },
     /// Another run of the same pipeline is under way.
     #[error("lock pipeline `{pipeline}`: held by {holder}")]

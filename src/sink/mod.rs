@@ -22,6 +22,7 @@ mod lock;
 mod manifest;
 mod nulls;
 mod parquet_file;
+mod read;
 mod schema;
 mod staged;
 mod writer;
@@ -38,12 +39,16 @@ use arrow::datatypes::SchemaRef;
 use crate::spec::Format;
 
 pub use commit::{Commit, PublishedTable, Recovered};
-pub use encode::{EncodeError, TOOL_VERSION};
+pub use encode::{FormatError, TOOL_VERSION};
 pub use error::{Action, SinkError};
 pub use lock::{Holder, Lock};
 pub use manifest::{Manifest, RunFacts, check_source, known_manifest, read_manifest};
 pub use nulls::ColumnFacts;
 pub use parquet_file::{ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS};
+pub use read::{
+    FOLDER_FILES_MAX, FileFormat, Folder, ReadError, TableFile, first_rows, is_folder, look_through,
+    read_table, type_words,
+};
 pub use schema::fingerprint;
 pub use staged::StagedTable;
 pub use writer::TableWriter;

@@ -11,7 +11,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::TableSpec;
 use super::disk::Disk;
-use super::encode::{EncodeError, Encoder};
+use super::encode::{Encoder, FormatError};
 use super::error::{Action, SinkError};
 use super::schema::{difference, fingerprint};
 use super::staged::{Output, StagedFile, StagedTable};
@@ -96,7 +96,7 @@ impl TableWriter {
     }
 
     /// The error behind an error of the format.
-    fn refused(&mut self, source: EncodeError) -> SinkError {
+    fn refused(&mut self, source: FormatError) -> SinkError {
         match self.encoder.output().refusal.take() {
             Some(refusal) => SinkError::disk(Action::Write, &self.file.path, refusal),
             None => SinkError::Encode { table: self.name.clone(), path: self.file.path.clone(), source },

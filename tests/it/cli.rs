@@ -1,5 +1,6 @@
 //! The program as its user meets it: exit codes, what stands on stdout and stderr, what stays untouched.
 
+mod inspect;
 mod place;
 
 use std::fmt::Write as _;

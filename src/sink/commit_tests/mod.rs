@@ -99,12 +99,11 @@ impl World {
                 .unwrap_or_default()
         };
         let known = |name: &str| {
+            let table = name.strip_suffix(".lock").unwrap_or(name);
+            let tables = [".parquet", ".arrow"];
             name == "run.lock"
-                || name.ends_with(".parquet")
-                || name.ends_with(".arrow")
-                || name.ends_with(".parquet.lock")
-                || name.ends_with(".arrow.lock")
                 || name.ends_with(".manifest.json")
+                || tables.iter().any(|ending| table.ends_with(ending))
         };
         let mut all = names(&self.state());
         all.extend(names(&self.folder.path().join("out")));
