@@ -16,6 +16,7 @@ mod credential;
 mod decode;
 mod environment;
 mod fault;
+mod format;
 mod model;
 mod nearest;
 mod path_template;
