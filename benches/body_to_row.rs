@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tmdb_etl::plan::expr::{Expr, RunScope};
 use tmdb_etl::plan::{ColumnPlan, Document, Item, TablePlan};
 use tmdb_etl::project::Projector;
-use tmdb_etl::spec::{ColumnType, Compression, OnMismatch, Order, StageId};
+use tmdb_etl::spec::{ColumnType, Format, OnMismatch, Order, ParquetCodec, Span, StageId};
 
 const BATCH_ROWS: usize = 8192;
 
@@ -100,6 +100,7 @@ fn table(rows: Option<&str>, columns: &[(&str, ColumnType, &str)]) -> Arc<TableP
     let columns: Vec<_> = columns
         .iter()
         .map(|(name, column_type, value)| ColumnPlan {
+            span: Span::default(),
             name: (*name).into(),
             column_type: column_type.clone(),
             value: Expr::compile(value).expect("an expression"),
@@ -116,7 +117,7 @@ fn table(rows: Option<&str>, columns: &[(&str, ColumnType, &str)]) -> Arc<TableP
         schema: Arc::new(Schema::new(fields)),
         order: Order::Input,
         path: "films.parquet".into(),
-        compression: Compression::Zstd,
+        format: Format::Parquet(ParquetCodec::Zstd),
     })
 }
 

@@ -147,7 +147,18 @@ pub enum Event {
         rows: u64,
         /// How many bytes.
         bytes: u64,
+        /// What no row has a value in.
+        empty: Vec<EmptyColumn>,
     },
+}
+
+/// A column of a published table, or a field within one, that is null in every row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmptyColumn {
+    /// The column, as in `title`, `director.name` or `genres[].id`.
+    pub name: String,
+    /// What to ask about the pipeline file.
+    pub question: String,
 }
 
 /// Hears events, on whatever thread they happen; must be quick and never block.

@@ -84,6 +84,24 @@ Examples:
 
 Exit codes: 0 if no file has an error, else 2.";
 
+pub(super) const INSPECT: &str = "\
+Show what a table holds: schema, counts, where it came from, the first rows.
+
+PATH is a `.parquet` or `.arrow` file, or a folder of them; files that other programs wrote are read as well. Types are named \
+as in a pipeline file where it has them. What a file is, its bytes say, not its name.";
+
+pub(super) const INSPECT_EXAMPLES: &str = "\
+Examples:
+  tmdb-etl inspect out/films
+      every table in a folder
+  tmdb-etl inspect out/films/films.parquet --rows 0
+      without rows
+  tmdb-etl inspect out/films/films.parquet --output json
+      for machines, nothing cut
+
+Exit codes:
+  0  shown     1  the system does not give the file     2  it is no table, or a damaged one";
+
 pub(super) const PLAN: &str = "\
 Show what a pipeline means: who reads whom, what is asked for and how often, the schema of every table.
 

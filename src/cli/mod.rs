@@ -14,8 +14,12 @@
 
 mod completions;
 mod exit;
+mod grid;
 mod help;
 mod init;
+mod inspect;
+mod inspect_text;
+mod last_run;
 mod logging;
 mod mock;
 mod outcome;
@@ -52,6 +56,7 @@ struct Arguments {
 enum Command {
     Completions(completions::Arguments),
     Init(init::Arguments),
+    Inspect(inspect::Arguments),
     Mock(mock::Arguments),
     Plan(plan::Arguments),
     Run(run::Arguments),
@@ -71,6 +76,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let exit = match command {
         Command::Completions(arguments) => completions::execute(&arguments, &printer),
         Command::Init(arguments) => init::execute(&arguments, &printer),
+        Command::Inspect(arguments) => inspect::execute(&arguments, &printer),
         Command::Mock(arguments) => mock::execute(arguments, &printer),
         Command::Plan(arguments) => plan::execute(arguments, &printer),
         Command::Run(arguments) => run::execute(arguments, &printer),

@@ -23,6 +23,7 @@ pub(super) fn object(
             "rows": file.rows,
             "files": [file.path.to_string_lossy()],
             "bytes": file.bytes,
+            "empty_columns": file.empty.iter().map(|column| &column.name).collect::<Vec<_>>(),
         }))
     });
     json!({

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::last_run;
 use super::printer::Printer;
 use super::problem::Problem;
 use crate::plan::{self, Options, Plan, SeedItems, SeedPlan, StageKind};
@@ -27,7 +28,11 @@ pub(super) fn load(
         Err(faults) => return (None, Findings { source: Source::unread(path), faults }),
     };
     let (plan, faults) = match plan::read(&source, overrides, &|name| std::env::var(name).ok(), options) {
-        Ok(compiled) => (Some(compiled.plan), compiled.warnings),
+        Ok(compiled) => {
+            let mut warnings = compiled.warnings;
+            last_run::warn(&compiled.plan, &mut warnings);
+            (Some(compiled.plan), warnings)
+        }
         Err(faults) => (None, faults),
     };
     (plan, Findings { source, faults })

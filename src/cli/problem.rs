@@ -6,12 +6,13 @@ use std::io;
 
 use super::exit::{Exit, Signal};
 use super::init::{InitError, quoted};
+use super::inspect::hint;
 use super::show::of_point;
 use crate::mock::{MockError, RecordingsError};
 use crate::plan::PointError;
 use crate::project::ProjectError;
 use crate::run::RunError;
-use crate::sink::SinkError;
+use crate::sink::{ReadError, SinkError};
 use crate::tmdb::{Fatal, HttpError, ProxyError};
 
 /// Why a command did not do what it was asked for.
@@ -32,6 +33,9 @@ pub(super) enum Problem {
     /// The embedded API does not start.
     #[error(transparent)]
     Mock(#[from] MockError),
+    /// A table that cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// The run.
     #[error("{error}")]
     Run {
@@ -136,6 +140,7 @@ impl Problem {
                 "recordings",
                 &["a line is like `/movie/603?language=en-US`, `200`, `movie_603.json`, with tabs between"],
             ),
+            Self::Read(error) => of_read(error),
             Self::Run { error, signal } => of_run(error, *signal),
             Self::Init(error) => error.verdict(),
             Self::Point { again, error } => of_point(again, error),
@@ -307,6 +312,19 @@ fn of_sink(error: &SinkError) -> Verdict {
             Verdict { exit: Failed, code: "unfinished", hints }
         }
     }
+}
+
+fn of_read(error: &ReadError) -> Verdict {
+    let (exit, code) = match error {
+        ReadError::Refused { .. } => (Exit::Failed, "not-readable"),
+        ReadError::Missing { .. } => (Exit::Invalid, "no-file"),
+        ReadError::NotAFile { .. } | ReadError::NotATable { .. } => (Exit::Invalid, "no-table"),
+        ReadError::Empty { .. } | ReadError::CutOff { .. } => (Exit::Invalid, "cut-off"),
+        ReadError::Damaged { .. } => (Exit::Invalid, "damaged"),
+        ReadError::NoTables { .. } => (Exit::Invalid, "no-tables"),
+        ReadError::TooManyFiles { .. } => (Exit::Invalid, "too-many-files"),
+    };
+    Verdict { exit, code, hints: vec![hint(error)] }
 }
 
 pub(super) fn verdict(exit: Exit, code: &'static str, hints: &[&str]) -> Verdict {

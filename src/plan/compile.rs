@@ -160,6 +160,7 @@ impl Compiler<'_> {
                 };
                 Some(ColumnPlan {
                     name: column.name.value.as_str().into(),
+                    span: column.name.span,
                     column_type: column.column_type.value.clone(),
                     value: value?,
                     required: column.required,
@@ -177,7 +178,7 @@ impl Compiler<'_> {
             schema,
             order: project.order,
             path: rooted(&project.output.path.value, self.options.out.as_deref()),
-            compression: project.output.compression,
+            format: project.output.format,
         })
     }
 

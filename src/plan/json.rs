@@ -10,7 +10,7 @@
 //! | `max_failures` | `{count}` or `{percent}` |
 //! | `stages` | in the order of the file, see below |
 //! | `edges` | `from`, `port` (`found`, `failed`, `missing`; null for the stage itself), `to`, `carries` (`items`, `documents`, `rows`), `feedback`, `max_depth`, `max_items` |
-//! | `tables` | `name` (the stage), `path`, `compression`, `order`, `rows`, `columns` of `name`, `type`, `arrow`, `nullable`, `value`, `on_mismatch` |
+//! | `tables` | `name` (the stage), `path`, `format`, `compression`, `order`, `rows`, `columns` of `name`, `type`, `arrow`, `nullable`, `value`, `on_mismatch` |
 //! | `requests`, `seconds` | `least`, `most`, `estimate` of the whole run; `seconds` is null without a rate |
 //! | `decides` | the stage that decides the cost: `stage`, `why` (`unknown`, `requests`, `rate`), `levers`; null if none does |
 //! | `notes` | what is good to know, in words |
@@ -29,7 +29,7 @@ use super::expr::{Expr, FieldSet};
 use super::notes::notes;
 use super::text::{kind_name, order, reads};
 use super::{Plan, SeedItems, SeedPlan, StageIndex, StageKind, TablePlan};
-use crate::spec::{Compression, MaxFailures, OnMismatch, Rate};
+use crate::spec::{MaxFailures, OnMismatch, Rate};
 
 /// Describes a plan as one JSON object.
 pub fn to_json(plan: &Plan, outlook: &Outlook) -> Value {
@@ -184,10 +184,8 @@ fn table(table: &TablePlan) -> Value {
     json!({
         "name": table.stage.as_str(),
         "path": table.path.to_string_lossy(),
-        "compression": match table.compression {
-            Compression::Zstd => Some("zstd"),
-            Compression::None => None,
-        },
+        "format": table.format.name(),
+        "compression": table.format.compression(),
         "order": order(table.order),
         "rows": table.rows.as_ref().map(Expr::source),
         "columns": columns.collect::<Vec<_>>(),

@@ -10,6 +10,7 @@
 mod bounds;
 mod compile;
 mod cost;
+mod definition;
 mod edges;
 pub mod expr;
 mod fields;

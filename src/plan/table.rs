@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
-use super::expr::Expr;
-use crate::spec::{ColumnType, Compression, OnMismatch, Order, StageId};
+use super::expr::{Expr, Root};
+use crate::spec::{ColumnType, Format, OnMismatch, Order, Span, StageId, clip};
 
 /// Everything that projecting and writing one table needs.
 #[derive(Clone, Debug)]
@@ -23,8 +23,8 @@ pub struct TablePlan {
     pub order: Order,
     /// Where it goes, with `--out` applied.
     pub path: PathBuf,
-    /// Codec of its pages.
-    pub compression: Compression,
+    /// Its format and codec.
+    pub format: Format,
 }
 
 /// One column.
@@ -32,6 +32,8 @@ pub struct TablePlan {
 pub struct ColumnPlan {
     /// Its name.
     pub name: Arc<str>,
+    /// Where its name stands in the file.
+    pub span: Span,
     /// Its type.
     pub column_type: ColumnType,
     /// What it holds: the expression's only output.
@@ -40,4 +42,69 @@ pub struct ColumnPlan {
     pub required: bool,
     /// What becomes of a value that does not fit.
     pub on_mismatch: OnMismatch,
+}
+
+impl TablePlan {
+    /// What to ask somebody in whose table no row has a value in `path`, a column or something within one:
+    /// `director.name`, `genres[].id`.
+    pub fn question(&self, column: &ColumnPlan, path: &str) -> String {
+        let within = path.strip_prefix(&*column.name).unwrap_or_default();
+        let source = column.value.source().trim();
+        let Some(plain) = column.value.path() else {
+            return format!("does `{}` give anything?", clip(source));
+        };
+        let place = match (plain.root, &self.rows) {
+            (Root::Input, Some(rows)) => format!("what `{}` gives", clip(rows.source())),
+            (Root::Input | Root::Doc, _) => "the documents".to_owned(),
+            _ => return format!("does `{}` have a value?", clip(&format!("{source}{within}"))),
+        };
+        // The elements of `[.genres[].name]` are what `.genres[].name` leads to.
+        let (source, within) = match within.strip_prefix("[]") {
+            Some(rest) if plain.collected => {
+                let inner = source.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
+                (inner.unwrap_or(source).trim(), rest)
+            }
+            _ => (source, within),
+        };
+        // `.` alone is the whole document, whose fields are read as `.name`.
+        let source = if source == "." && within.starts_with('.') { "" } else { source };
+        format!("is `{}` in {place}?", clip(&format!("{source}{within}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::{Options, compile};
+    use crate::spec::{Source, parse};
+
+    #[test]
+    fn question_names_the_place_where_the_value_should_be() {
+        let check = |rows: &str, value: &str, path: &str, expect: &str| {
+            let text = format!(
+                "
+version: 1
+name: small
+params: {{a: 1}}
+stages:
+  ids: {{kind: seed, ids: [1]}}
+  movies: {{kind: fetch, path: '/movie/{{id}}'}}
+  t: {{kind: project, {rows} columns: {{c: {{type: json, value: '{value}'}}}}, output: {{path: t.parquet}}}}
+"
+            );
+            let spec = parse(&Source::new("p.yaml", &text), &[], &|_| None).expect("no fault").spec;
+            let plan = compile(spec, &Options::default()).expect("no fault").plan;
+            let (_, table) = plan.tables().next().expect("a table");
+            assert_eq!(table.question(&table.columns[0], path), expect);
+        };
+        check("", ".titel", "c", "is `.titel` in the documents?");
+        check("", ".director", "c.name", "is `.director.name` in the documents?");
+        check("", ".", "c.name", "is `.name` in the documents?");
+        check("", ".genres", "c[].id", "is `.genres[].id` in the documents?");
+        check("", "[.genres[].nam]", "c[]", "is `.genres[].nam` in the documents?");
+        check("", "[.genres[]]", "c[].nam", "is `.genres[].nam` in the documents?");
+        check("rows: '.cast[]',", ".nam", "c", "is `.nam` in what `.cast[]` gives?");
+        check("rows: '.cast[]',", "$doc.ide", "c", "is `$doc.ide` in the documents?");
+        check("", "$parent.id", "c", "does `$parent.id` have a value?");
+        check("", ".a + .b", "c", "does `.a + .b` give anything?");
+    }
 }

@@ -11,7 +11,7 @@ use super::notes::notes;
 use super::{
     ExpandPlan, ItemEdge, Plan, SeedItems, SeedPlan, Source, StageIndex, StageKind, StagePlan, TablePlan,
 };
-use crate::spec::{Compression, MaxFailures, OnMismatch, Order, Port};
+use crate::spec::{Format, MaxFailures, OnMismatch, Order, Port};
 
 /// Where the values of a stage's lines stand.
 const LABEL: usize = 12;
@@ -203,13 +203,17 @@ fn describe_table(table: &TablePlan, inputs: &[Source], text: &mut Text) {
         }
         None => text.say("rows", "one for each item that failed or is missing"),
     }
-    let compression = match table.compression {
-        Compression::Zstd => "zstd",
-        Compression::None => "not compressed",
+    let format = match table.format {
+        Format::Parquet(_) => "",
+        Format::Arrow(_) => "Arrow, ",
+    };
+    let compression = match table.format.compression() {
+        "none" => "not compressed",
+        codec => codec,
     };
     text.say(
         "writes",
-        format_args!("{} ({compression}, order {})", table.path.display(), order(table.order)),
+        format_args!("{} ({format}{compression}, order {})", table.path.display(), order(table.order)),
     );
     let types: Vec<String> = table.columns.iter().map(|column| column.column_type.to_string()).collect();
     let name_width = table.columns.iter().map(|column| column.name.chars().count()).max().unwrap_or(0);

@@ -4,7 +4,6 @@
 //! is rare or kept as text.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -63,7 +62,7 @@ struct Rare {
 struct Table {
     dropped: u64,
     columns: Vec<(String, u64, u64)>,
-    published: Option<(PathBuf, u64, u64)>,
+    published: Option<PublishedFile>,
 }
 
 impl Counters {
@@ -107,9 +106,7 @@ impl Counters {
                 rows: stage.rows.load(Ordering::Relaxed),
                 dropped: table.map_or(0, |table| table.dropped),
                 columns: table.map_or_else(Vec::new, |table| table.columns.clone()),
-                published: table
-                    .and_then(|table| table.published.clone())
-                    .map(|(path, rows, bytes)| PublishedFile { path, rows, bytes }),
+                published: table.and_then(|table| table.published.clone()),
             }
         });
         Snapshot {
@@ -205,9 +202,10 @@ impl Listener for Counters {
                     }
                 }
             }
-            Event::TablePublished { table, path, rows, bytes } => {
-                let mut rare = self.rare();
-                rare.tables.entry(table.clone()).or_default().published = Some((path.clone(), *rows, *bytes));
+            Event::TablePublished { table, path, rows, bytes, empty } => {
+                let (path, empty) = (path.clone(), empty.clone());
+                let file = PublishedFile { path, rows: *rows, bytes: *bytes, empty };
+                self.rare().tables.entry(table.clone()).or_default().published = Some(file);
             }
         }
     }

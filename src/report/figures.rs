@@ -9,7 +9,7 @@ pub(super) fn real(count: u64) -> f64 {
 }
 
 /// With a comma between thousands.
-pub(super) fn count(number: u64) -> String {
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -22,13 +22,13 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// `1 row`, `2 rows`: `word` is the plural.
-pub(super) fn counted(number: u64, word: &str) -> String {
+pub fn counted(number: u64, word: &str) -> String {
     let word = if number == 1 { word.strip_suffix('s').unwrap_or(word) } else { word };
     format!("{} {word}", count(number))
 }
 
 /// A size in bytes.
-pub(super) fn bytes(number: u64) -> String {
+pub fn bytes(number: u64) -> String {
     let mut size = real(number);
     for unit in ["B", "KiB", "MiB", "GiB"] {
         if size < 1024.0 {

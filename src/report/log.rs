@@ -40,8 +40,9 @@ impl Listener for Log {
             Event::TableCounted { table, dropped_rows, columns } => {
                 debug!(%table, dropped_rows, ?columns, "table counted");
             }
-            Event::TablePublished { table, path, rows, bytes } => {
-                info!(%table, path = %path.display(), rows, bytes, "table published");
+            Event::TablePublished { table, path, rows, bytes, empty } => {
+                let empty = empty.len();
+                info!(%table, path = %path.display(), rows, bytes, empty, "table published");
             }
         }
     }

@@ -22,6 +22,7 @@ mod snapshot;
 mod summary;
 
 pub use counters::{Counters, FAILURES_KEPT};
+pub use figures::{bytes, count, counted};
 pub use log::Log;
 pub use progress::{Mode, Progress};
 pub use snapshot::{FailureNote, PublishedFile, Role, Snapshot, StageSnapshot, TableSnapshot, Totals};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::figures::real;
+use crate::event::EmptyColumn;
 
 /// What kind of stage it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +105,8 @@ pub struct PublishedFile {
     pub rows: u64,
     /// Size.
     pub bytes: u64,
+    /// What no row has a value in.
+    pub empty: Vec<EmptyColumn>,
 }
 
 /// An item that failed.

@@ -33,6 +33,7 @@ pub fn summary(snapshot: &Snapshot, ending: Ending, allowed: Option<Rate>) -> St
     tables(&mut text, snapshot);
     requests(&mut text, snapshot, allowed);
     misfits(&mut text, snapshot);
+    empty(&mut text, snapshot);
     failures(&mut text, snapshot);
     if let Some(advice) = advice(ending) {
         line(&mut text, format_args!("\n{advice}"));
@@ -159,6 +160,24 @@ fn misfits(text: &mut String, snapshot: &Snapshot) {
     list(text, "what did not fit", &lines, LINES_MAX);
 }
 
+/// Columns without a value, which are most often a slip in the pipeline file.
+fn empty(text: &mut String, snapshot: &Snapshot) {
+    let mut lines = Vec::new();
+    for table in &snapshot.tables {
+        for column in table.published.iter().flat_map(|file| &file.empty) {
+            let within = |name: &str| {
+                let rest = column.name.strip_prefix(name);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            };
+            // What did not fit was in the documents; there is nothing to ask.
+            let misfits = table.columns.iter().any(|(name, ..)| within(name));
+            let question = if misfits { "see above" } else { &column.question };
+            lines.push(format!("{}: no row has a value in `{}`: {question}", table.name, column.name));
+        }
+    }
+    list(text, "what is empty", &lines, LINES_MAX);
+}
+
 fn failures(text: &mut String, snapshot: &Snapshot) {
     let failed = snapshot.totals().failed;
     let lines: Vec<String> = snapshot
@@ -232,6 +251,7 @@ mod tests {
 
     use super::super::snapshot::{FailureNote, PublishedFile, Role, StageSnapshot, TableSnapshot};
     use super::*;
+    use crate::event::EmptyColumn;
 
     fn stage(id: &str, role: Role, requests: u64, failed: u64) -> StageSnapshot {
         StageSnapshot {
@@ -263,6 +283,7 @@ mod tests {
                 path: PathBuf::from(format!("out/{name}.parquet")),
                 rows,
                 bytes: rows * 37,
+                empty: Vec::new(),
             }),
         };
         Snapshot {
@@ -295,6 +316,26 @@ mod tests {
     fn complete_run_says_where_its_tables_are() {
         let rate = Rate { limit: 40.0, per: Duration::from_secs(1), burst: None };
         insta::assert_snapshot!(summary(&snapshot(0), Ending::Complete, Some(rate)));
+    }
+
+    #[test]
+    fn columns_without_a_value_are_named_with_what_to_look_for() {
+        let mut snapshot = snapshot(0);
+        let empty =
+            |name: &str, question: &str| EmptyColumn { name: name.to_owned(), question: question.to_owned() };
+        let published = snapshot.tables[0].published.as_mut().expect("is published");
+        published.empty = vec![
+            empty("titel", "is `.titel` in the documents?"),
+            empty("director.name", "is `.director.name` in the documents?"),
+            empty("revenue", "is `.revenue` in the documents?"),
+        ];
+        let text = summary(&snapshot, Ending::Complete, None);
+        insta::assert_snapshot!(&text[text.find("what is empty").expect("a list")..], @"
+        what is empty
+          films: no row has a value in `titel`: is `.titel` in the documents?
+          films: no row has a value in `director.name`: is `.director.name` in the documents?
+          films: no row has a value in `revenue`: see above
+        ");
     }
 
     #[test]

@@ -11,8 +11,8 @@ use super::context::on_thread;
 use super::error::RunError;
 use super::flow::{FlowOptions, flow_from, open_seeds};
 use crate::engine::Budget;
-use crate::event::{Event, Listener};
-use crate::plan::Plan;
+use crate::event::{EmptyColumn, Event, Listener};
+use crate::plan::{Plan, TablePlan};
 use crate::sink::{
     Commit, Lock, PublishedTable, RunFacts, SinkError, TOOL_VERSION, TableSpec, TableWriter, check_source,
 };
@@ -60,14 +60,17 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
     let started_at = Timestamp::now();
     let run = run_id(started_at, job.seed);
     let tables: Vec<_> = job.plan.tables().map(|(_, table)| Arc::clone(table)).collect();
+    let definitions = job.plan.tables().map(|(stage, _)| job.plan.definitions(stage));
     let paths: Vec<PathBuf> = tables.iter().map(|table| table.path.clone()).collect();
     let specs: Vec<TableSpec> = tables
         .iter()
-        .map(|table| TableSpec {
+        .zip(definitions)
+        .map(|(table, definitions)| TableSpec {
             name: table.stage.to_string(),
             path: table.path.clone(),
             schema: Arc::clone(&table.schema),
-            compression: table.compression,
+            definitions,
+            format: table.format,
             pipeline: job.plan.name.clone(),
         })
         .collect();
@@ -128,9 +131,17 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
             path: plan.path.clone(),
             rows: table.rows,
             bytes: table.bytes,
+            empty: empty(plan, table),
         });
     }
     Ok(Published { run, tables: published, failures: flowed.failures })
+}
+
+/// What no row of a published table has a value in.
+fn empty(plan: &TablePlan, table: &PublishedTable) -> Vec<EmptyColumn> {
+    let columns = plan.columns.iter().zip(&table.columns);
+    let paths = columns.flat_map(|(column, facts)| facts.empty().into_iter().map(move |path| (column, path)));
+    paths.map(|(column, name)| EmptyColumn { question: plan.question(column, &name), name }).collect()
 }
 
 /// An id that sorts by time: `20261122T195012Z-4f3a9c01`.

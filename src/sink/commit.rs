@@ -17,6 +17,7 @@ use super::error::{Action, SinkError};
 use super::journal::{Entry, Journal, StagedList, sweep_temporaries};
 use super::lock::{Lock, TableLock};
 use super::manifest::{Manifest, RunFacts, check_table_source};
+use super::nulls::ColumnFacts;
 use super::staged::{StagedTable, staged_name};
 use super::writer::TableWriter;
 
@@ -56,6 +57,8 @@ pub struct PublishedTable {
     pub rows: u64,
     /// Its size.
     pub bytes: u64,
+    /// Its columns.
+    pub columns: Vec<ColumnFacts>,
 }
 
 impl Commit {
@@ -132,6 +135,7 @@ impl Commit {
                 path: table.path,
                 rows: table.rows,
                 bytes: table.bytes,
+                columns: table.columns,
             })
             .collect())
     }
@@ -321,6 +325,7 @@ fn entry(table: &StagedTable, facts: &RunFacts) -> Entry {
             bytes: table.bytes,
             digest: table.digest.clone(),
             schema_fingerprint: table.schema_fingerprint.clone(),
+            columns: table.columns.clone(),
             facts: facts.clone(),
         },
     }

@@ -12,11 +12,12 @@ use arrow::array::{
 };
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::ipc::reader::FileReader;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
-use crate::spec::ColumnType;
+use crate::spec::{ArrowCodec, ColumnType, ParquetCodec};
 
 const SCALARS: [ColumnType; 8] = [
     ColumnType::Bool,
@@ -96,12 +97,13 @@ fn every_type_reads_back_as_written() {
         std::env::var_os("TMDB_ETL_CONFORMANCE_DIR").map_or_else(|| scratch.path().into(), PathBuf::from);
     let lock = Lock::acquire(&scratch.path().join("state"), "conformance").expect("free");
     let (commit, _) = Commit::open(lock).expect("opens");
-    let check = |rows: i64, compression: Compression| {
+    let check = |rows: i64, format: Format| {
         let spec = TableSpec {
             name: "types".to_owned(),
-            path: folder.join(format!("types_{rows}_{compression:?}.parquet").to_lowercase()),
+            path: folder.join(format!("types_{rows}_{}.{}", format.compression(), format.name())),
             schema: schema(),
-            compression,
+            definitions: Vec::new(),
+            format,
             pipeline: "conformance".to_owned(),
         };
         let mut writer = commit.stage(std::slice::from_ref(&spec)).expect("stages").pop().expect("one");
@@ -115,21 +117,40 @@ fn every_type_reads_back_as_written() {
 
         let file = std::fs::File::open(&published.path).expect("is there");
         assert_eq!(file.metadata().expect("is a file").len(), published.bytes);
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("a Parquet file");
-        assert_eq!(reader.schema().fields(), schema().fields());
-        let list = reader.parquet_schema().columns().last().expect("columns").path().string();
-        assert_eq!(list, "list_json.list.element", "lists have three levels");
-        let read: Vec<RecordBatch> =
-            reader.build().expect("reads").map(|batch| batch.expect("a batch")).collect();
+        let read = read(file, format);
         assert!(
             concat_batches(&schema(), &read).expect("one schema") == whole,
             "{rows} rows read back differently"
         );
     };
-    check(0, Compression::Zstd);
-    check(1, Compression::Zstd);
-    check(3000, Compression::None);
-    check(300_000, Compression::Zstd);
+    let parquet = [ParquetCodec::Zstd, ParquetCodec::Snappy, ParquetCodec::None].map(Format::Parquet);
+    let arrow = [ArrowCodec::None, ArrowCodec::Zstd, ArrowCodec::Lz4].map(Format::Arrow);
+    for ([usual, second, third], many) in [(parquet, 300_000), (arrow, 100_000)] {
+        check(0, usual);
+        check(1, usual);
+        check(3000, second);
+        check(3000, third);
+        check(many, usual);
+    }
+}
+
+/// Every batch of the file, whose columns are as declared.
+fn read(file: std::fs::File, format: Format) -> Vec<RecordBatch> {
+    let (fields, batches): (_, Vec<RecordBatch>) = match format {
+        Format::Parquet(_) => {
+            let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("a Parquet file");
+            let list = reader.parquet_schema().columns().last().expect("columns").path().string();
+            assert_eq!(list, "list_json.list.element", "lists have three levels");
+            let fields = reader.schema().fields().clone();
+            (fields, reader.build().expect("reads").map(|batch| batch.expect("a batch")).collect())
+        }
+        Format::Arrow(_) => {
+            let reader = FileReader::try_new(file, None).expect("an Arrow file");
+            (reader.schema().fields().clone(), reader.map(|batch| batch.expect("a batch")).collect())
+        }
+    };
+    assert_eq!(&fields, schema().fields());
+    batches
 }
 
 pub(super) fn facts() -> RunFacts {

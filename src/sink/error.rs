@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use arrow::datatypes::DataType;
-use parquet::errors::ParquetError;
 
+use super::encode::FormatError;
 use super::lock::Holder;
 
 /// What was being done to a path.
@@ -138,7 +138,7 @@ pub enum SinkError {
         /// The same as it came.
         found: String,
     },
-    /// The Parquet writer refused.
+    /// The format refused.
     #[error("encode table `{table}` into `{}`", path.display())]
     Encode {
         /// The table.
@@ -146,7 +146,7 @@ pub enum SinkError {
         /// The staged file.
         path: PathBuf,
         /// What it said.
-        source: ParquetError,
+        source: FormatError,
     },
     /// Another run of the same pipeline is under way.
     #[error("lock pipeline `{pipeline}`: held by {holder}")]

@@ -6,6 +6,8 @@
 //! Invariant: a manifest's `digest` is that of the table it was written for; where it differs from the
 //! file's, a publish is half done or somebody else wrote the file.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -13,9 +15,13 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::Disk;
 use super::error::SinkError;
+use super::nulls::ColumnFacts;
 
 /// Version of the record; a change that old programs would misread raises it.
 const VERSION: u32 = 1;
+
+/// Most bytes that a manifest of ours takes: a thousand columns of ten fields, and the counts of 200 stages.
+const KNOWN_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// What a run says about itself when it publishes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +59,9 @@ pub struct Manifest {
     pub digest: String,
     /// Fingerprint of its schema.
     pub schema_fingerprint: String,
+    /// Its columns; none in what older versions wrote.
+    #[serde(default)]
+    pub columns: Vec<ColumnFacts>,
     /// The run that published it.
     #[serde(flatten)]
     pub facts: RunFacts,
@@ -77,6 +86,23 @@ impl Manifest {
 /// The manifest of the table at `table`; none where nothing was published.
 pub fn read_manifest(table: &Path) -> Result<Option<Manifest>, SinkError> {
     Manifest::read(&Disk::default(), table)
+}
+
+/// The manifest of the table at `table`, if there is one to go by: of a size that a manifest has, readable, and
+/// written for the file that stands there now. Anything else is none, for somebody who is only curious.
+pub fn known_manifest(table: &Path) -> Option<Manifest> {
+    let path = hidden(table, ".manifest.json");
+    // A pipe in its place would never end.
+    let found = std::fs::symlink_metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
+    if found.len() > KNOWN_BYTES_MAX {
+        return None;
+    }
+    let mut text = Vec::new();
+    File::open(&path).ok()?.take(KNOWN_BYTES_MAX).read_to_end(&mut text).ok()?;
+    let manifest: Manifest = decode("manifest", &path, &text, VERSION).ok()?;
+    // Not the digest, which would read the whole table: this is to take milliseconds.
+    let size = std::fs::metadata(table).ok()?.len();
+    (size == manifest.bytes).then_some(manifest)
 }
 
 /// Refuses if one of the tables was published from another source than `source`.
@@ -147,6 +173,13 @@ mod tests {
     use super::*;
 
     fn manifest() -> Manifest {
+        let column = ColumnFacts {
+            name: "title".to_owned(),
+            values: 2,
+            nulls: 1,
+            definition: Some("d".to_owned()),
+            inside: Vec::new(),
+        };
         Manifest {
             version: VERSION,
             table: "films".to_owned(),
@@ -154,6 +187,7 @@ mod tests {
             bytes: 900,
             digest: "xxh3-128:00".to_owned(),
             schema_fingerprint: "0".repeat(32),
+            columns: vec![column],
             facts: RunFacts {
                 run: "r1".to_owned(),
                 pipeline: "marvel".to_owned(),
@@ -183,6 +217,14 @@ mod tests {
           "bytes": 900,
           "digest": "xxh3-128:00",
           "schema_fingerprint": "00000000000000000000000000000000",
+          "columns": [
+            {
+              "name": "title",
+              "values": 2,
+              "nulls": 1,
+              "definition": "d"
+            }
+          ],
           "run": "r1",
           "pipeline": "marvel",
           "source": "mock",
@@ -194,6 +236,17 @@ mod tests {
           "tool_version": "0.1.0"
         }
         "#);
+    }
+
+    #[test]
+    fn manifest_of_a_version_that_counted_no_columns_reads() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let table = folder.path().join("films.parquet");
+        let mut old = serde_json::to_value(manifest()).expect("plain data");
+        old.as_object_mut().expect("an object").remove("columns");
+        std::fs::write(hidden(&table, ".manifest.json"), old.to_string()).expect("writes");
+        let read = read_manifest(&table).expect("reads").expect("is there");
+        assert_eq!(read, Manifest { columns: Vec::new(), ..manifest() });
     }
 
     #[test]
@@ -217,6 +270,28 @@ mod tests {
         );
         std::fs::remove_file(hidden(&table, ".manifest.json")).expect("was there");
         check("https://api.themoviedb.org/3", Ok(()));
+    }
+
+    #[test]
+    fn curious_readers_get_the_manifest_of_the_file_that_is_there_or_none() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let table = folder.path().join("films.parquet");
+        let record = hidden(&table, ".manifest.json");
+        assert_eq!(known_manifest(&table), None, "nothing is there");
+        manifest().write(&Disk::default(), &table).expect("writes");
+        assert_eq!(known_manifest(&table), None, "no table is there");
+        std::fs::write(&table, [0; 900]).expect("writes");
+        assert_eq!(known_manifest(&table), Some(manifest()));
+        std::fs::write(&table, [0; 901]).expect("writes");
+        assert_eq!(known_manifest(&table), None, "somebody else wrote the table");
+        std::fs::write(&table, [0; 900]).expect("writes");
+        let good = std::fs::read(&record).expect("is there");
+        let huge = vec![b' '; usize::try_from(KNOWN_BYTES_MAX).expect("small")];
+        let huge = [&huge[..], &good].concat();
+        for bad in [&good[..good.len() / 2], b"", b"[]", b"{\"version\": 2}", &huge] {
+            std::fs::write(&record, bad).expect("writes");
+            assert_eq!(known_manifest(&table), None);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Where columns rest: one Parquet file per table, made visible together with all tables of its run.
+//! Where columns rest: one Parquet or Arrow file per table, made visible together with all tables of its run.
 //!
 //! ```text
 //!  batches ─▶ TableWriter ─▶ .films.parquet.<hex>.tmp ─┐
@@ -12,6 +12,7 @@
 //! Invariant: at every moment a table's path holds nothing or one complete table, and after a start the
 //! tables of a run are all old or all new. The steps are in `docs/architecture/commit.md`.
 
+mod arrow_file;
 mod commit;
 mod disk;
 mod encode;
@@ -19,6 +20,9 @@ mod error;
 mod journal;
 mod lock;
 mod manifest;
+mod nulls;
+mod parquet_file;
+mod read;
 mod schema;
 mod staged;
 mod writer;
@@ -34,13 +38,19 @@ use std::path::PathBuf;
 
 use arrow::datatypes::SchemaRef;
 
-use crate::spec::Compression;
+use crate::spec::Format;
 
 pub use commit::{Commit, PublishedTable, Recovered};
-pub use encode::{ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS, TOOL_VERSION};
+pub use encode::{FormatError, TOOL_VERSION};
 pub use error::{Action, SinkError};
 pub use lock::{Holder, Lock};
-pub use manifest::{Manifest, RunFacts, check_source, read_manifest};
+pub use manifest::{Manifest, RunFacts, check_source, known_manifest, read_manifest};
+pub use nulls::ColumnFacts;
+pub use parquet_file::{ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS};
+pub use read::{
+    FOLDER_FILES_MAX, FileFormat, Folder, ReadError, TableFile, first_rows, is_folder, look_through,
+    read_table, type_words,
+};
 pub use schema::fingerprint;
 pub use staged::StagedTable;
 pub use writer::TableWriter;
@@ -54,8 +64,11 @@ pub struct TableSpec {
     pub path: PathBuf,
     /// Its columns: every batch must have exactly these.
     pub schema: SchemaRef,
-    /// Codec of its pages.
-    pub compression: Compression,
+    /// What each column is made from, in words that change with it; a later start compares them. May be shorter
+    /// than the columns, which then have none.
+    pub definitions: Vec<String>,
+    /// Its format and codec.
+    pub format: Format,
     /// Name of the pipeline, which the file's metadata hold.
     pub pipeline: String,
 }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Schema, SchemaRef};
+use arrow::ipc::reader::FileReader;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::statistics::Statistics;
 
 use super::conformance_tests::facts;
 use super::*;
-use crate::spec::ColumnType;
+use crate::spec::{ArrowCodec, ColumnType, Format, ParquetCodec};
 
 const COLUMNS: [(&str, &str); 6] = [
     ("id", "int64"),
@@ -67,12 +68,21 @@ fn nested_values_read_back_as_written_null_by_null() {
     let lock = Lock::acquire(&scratch.path().join("state"), "conformance").expect("free");
     let (commit, _) = Commit::open(lock).expect("opens");
     // No row, each once, and more than a row group.
-    for (times, groups) in [(0, 0), (1, 1), (14_000, 2)] {
+    let times_and_groups = [(0, 0), (1, 1), (14_000, 2)];
+    let formats = [
+        (Format::Parquet(ParquetCodec::Zstd), "parquet"),
+        (Format::Arrow(ArrowCodec::None), "arrow"),
+        (Format::Arrow(ArrowCodec::Zstd), "zstd.arrow"),
+    ];
+    for ((times, groups), (format, ending)) in
+        times_and_groups.into_iter().flat_map(|times| formats.map(|format| (times, format)))
+    {
         let spec = TableSpec {
             name: "nested".to_owned(),
-            path: folder.join(format!("nested_{times}.parquet")),
+            path: folder.join(format!("nested_{times}.{ending}")),
             schema: schema(),
-            compression: Compression::Zstd,
+            format,
+            definitions: Vec::new(),
             pipeline: "conformance".to_owned(),
         };
         let mut writer = commit.stage(std::slice::from_ref(&spec)).expect("stages").pop().expect("one");
@@ -83,6 +93,16 @@ fn nested_values_read_back_as_written_null_by_null() {
         let staged = writer.finish().expect("finishes");
         let published = commit.publish(vec![staged], &facts()).expect("publishes").pop().expect("one");
         let file = std::fs::File::open(&published.path).expect("is there");
+        if let Format::Arrow(_) = format {
+            let reader = FileReader::try_new(file, None).expect("an Arrow file");
+            assert_eq!(reader.schema().fields(), schema().fields());
+            let read: Vec<RecordBatch> = reader.map(|batch| batch.expect("a batch")).collect();
+            assert!(
+                concat_batches(&schema(), &read).expect("one schema") == whole,
+                "{ending}, {times} times"
+            );
+            continue;
+        }
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("a Parquet file");
         assert_eq!(reader.schema().fields(), schema().fields());
         assert_eq!(reader.metadata().num_row_groups(), groups);
@@ -112,7 +132,8 @@ fn every_leaf_has_its_levels_and_its_nulls_are_counted() {
         name: "nested".to_owned(),
         path: scratch.path().join("nested.parquet"),
         schema: schema(),
-        compression: Compression::None,
+        format: Format::Parquet(ParquetCodec::None),
+        definitions: Vec::new(),
         pipeline: "conformance".to_owned(),
     };
     let mut writer = commit.stage(std::slice::from_ref(&spec)).expect("stages").pop().expect("one");

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::disk::{Digest, Disk};
 use super::error::SinkError;
 use super::manifest::hidden;
+use super::nulls::ColumnFacts;
 
 /// A complete table on the disk, synced, at a name that no reader knows. Dropping it removes it.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct StagedTable {
     pub path: PathBuf,
     /// Rows in it.
     pub rows: u64,
+    /// Its columns.
+    pub columns: Vec<ColumnFacts>,
     /// Its size.
     pub bytes: u64,
     /// Fingerprint of its schema.
@@ -76,7 +79,7 @@ pub(super) fn staged_name(table: &Path) -> PathBuf {
 }
 
 /// Bytes on their way into a staged file: counted, digested, and the first refusal of the disk kept,
-/// which the Parquet writer would turn into text.
+/// which a format would turn into text.
 pub(super) struct Output {
     pub file: File,
     path: PathBuf,

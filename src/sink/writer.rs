@@ -8,11 +8,10 @@ use std::path::PathBuf;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use parquet::errors::ParquetError;
 
 use super::TableSpec;
 use super::disk::Disk;
-use super::encode::Encoder;
+use super::encode::{Encoder, FormatError};
 use super::error::{Action, SinkError};
 use super::schema::{difference, fingerprint};
 use super::staged::{Output, StagedFile, StagedTable};
@@ -66,12 +65,14 @@ impl TableWriter {
     pub fn finish(mut self) -> Result<StagedTable, SinkError> {
         self.encoder.finish().map_err(|source| self.refused(source))?;
         let rows = self.encoder.rows();
+        let columns = self.encoder.columns().to_vec();
         let output = self.encoder.output();
         self.disk.sync_file(&output.file, &self.file.path)?;
         Ok(StagedTable {
             name: self.name,
             path: self.path,
             rows,
+            columns,
             bytes: output.bytes,
             schema_fingerprint: self.fingerprint,
             digest: output.digest(),
@@ -89,13 +90,13 @@ impl TableWriter {
         self.encoder.rows()
     }
 
-    /// Estimate of the bytes held in memory: the open row group and the rows before it.
+    /// Estimate of the bytes held in memory: the open row group or batch, and the rows before it.
     pub fn memory_bytes(&self) -> usize {
         self.encoder.memory_bytes()
     }
 
-    /// The error behind an error of the Parquet writer.
-    fn refused(&mut self, source: ParquetError) -> SinkError {
+    /// The error behind an error of the format.
+    fn refused(&mut self, source: FormatError) -> SinkError {
         match self.encoder.output().refusal.take() {
             Some(refusal) => SinkError::disk(Action::Write, &self.file.path, refusal),
             None => SinkError::Encode { table: self.name.clone(), path: self.file.path.clone(), source },

@@ -16,6 +16,7 @@ mod credential;
 mod decode;
 mod environment;
 mod fault;
+mod format;
 mod language;
 mod model;
 mod nearest;

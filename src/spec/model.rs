@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 pub use super::column_type::{
     ColumnType, StructField, TYPE_BYTES_MAX, TYPE_DEPTH_MAX, TYPE_FIELDS_MAX, TypeError, TypeFault,
 };
+pub use super::format::{ArrowCodec, Format, ParquetCodec};
 pub use super::path_template::PathTemplate;
 pub use super::rate::Rate;
 pub use super::seed_list::{ChangesKind, ExportKind, FileFormat, SeedFile};
@@ -361,18 +362,8 @@ pub enum OnMismatch {
 /// `output` of a project stage.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// `path`, ends in `.parquet`; relative to the working directory or `--out`.
+    /// `path`: one file; relative to the working directory or `--out`.
     pub path: Located<PathBuf>,
-    /// `compression`. Default zstd.
-    pub compression: Compression,
-}
-
-/// Codec of a Parquet file's pages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Compression {
-    /// Zstandard, level 1.
-    #[default]
-    Zstd,
-    /// None.
-    None,
+    /// `format` and `compression`; without `format` the path's ending says it.
+    pub format: Format,
 }

@@ -1,5 +1,6 @@
 //! The program as its user meets it: exit codes, what stands on stdout and stderr, what stays untouched.
 
+mod inspect;
 pub mod place;
 mod seeds;
 mod show;
@@ -240,7 +241,8 @@ fn sigterm_stops_a_run_and_leaves_its_tables_as_they_were() {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let asked = lines.find(|line| {
-        let line: Value = serde_json::from_str(line.as_ref().unwrap()).unwrap();
+        // Warnings about the file come first, for people.
+        let line: Value = serde_json::from_str(line.as_ref().unwrap()).unwrap_or_default();
         // The others wait for the first.
         line["event"] == "progress" && line["requests"] == 1
     });

@@ -10,7 +10,7 @@ use parquet::errors::ParquetError;
 use super::*;
 use crate::engine::{Closed, Exhausted};
 use crate::run::{SeedFileError, SeedFileFault};
-use crate::sink::{Action, Holder};
+use crate::sink::{Action, FileFormat, Holder, ReadError};
 use crate::tmdb::{Distrust, TransportError};
 
 fn disk() -> io::Error {
@@ -34,7 +34,11 @@ fn sinks() -> Vec<SinkError> {
         SinkError::SamePath { first: table(), second: table(), path: path() },
         SinkError::UnsupportedColumn { table: table(), column: column(), data_type: DataType::Null },
         SinkError::SchemaMismatch { table: table(), expected: column(), found: column() },
-        SinkError::Encode { table: table(), path: path(), source: ParquetError::General("odd".into()) },
+        SinkError::Encode {
+            table: table(),
+            path: path(),
+            source: ParquetError::General("odd".into()).into(),
+        },
         SinkError::Locked {
             pipeline: "films".into(),
             holder: Box::new(Holder { pid: 7, host: "here".into(), since: jiff::Timestamp::UNIX_EPOCH }),
@@ -93,6 +97,23 @@ fn runs() -> Vec<RunError> {
         error: Box::new(SeedFileError { path: "ids.csv".into(), fault }),
     }));
     all
+}
+
+fn reads() -> Vec<ReadError> {
+    let path = || PathBuf::from("out/films");
+    let format = FileFormat::Parquet;
+    vec![
+        ReadError::Missing { path: path() },
+        ReadError::Refused { path: path(), source: disk() },
+        ReadError::NotAFile { path: path() },
+        ReadError::Empty { path: path() },
+        ReadError::NotATable { path: path(), what: "text" },
+        ReadError::CutOff { path: path(), format },
+        ReadError::Damaged { path: path(), format, source: None },
+        ReadError::NoTables { path: path(), folders: vec![path()] },
+        ReadError::NoTables { path: path(), folders: Vec::new() },
+        ReadError::TooManyFiles { path: path() },
+    ]
 }
 
 /// What ends a run before the API has answered anything.
@@ -172,6 +193,7 @@ fn problems() -> Vec<Problem> {
         Problem::RowsAsTheyAre { again: again(), table: "films".into(), reads: vec!["movies".into()] },
         Problem::Start(disk()),
     ];
+    all.extend(reads().into_iter().map(Problem::Read));
     all.extend(runs().into_iter().map(|error| Problem::Run { error, signal: None }));
     all
 }

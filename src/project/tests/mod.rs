@@ -21,11 +21,12 @@ use super::*;
 use crate::plan::expr::{Expr, RunScope};
 use crate::plan::{ColumnPlan, Document, Item, TablePlan};
 use crate::spec::ColumnType::{self, Bool, Date, Float64, Int32, Int64, Json, String as Text, Timestamp};
-use crate::spec::{Compression, OnMismatch, Order, StageId};
+use crate::spec::{Format, OnMismatch, Order, ParquetCodec, Span, StageId};
 
 fn column(name: &str, column_type: ColumnType, value: &str) -> ColumnPlan {
     ColumnPlan {
         name: name.into(),
+        span: Span::default(),
         column_type,
         value: Expr::compile(value).unwrap_or_else(|fault| panic!("{value}: {fault}")),
         required: false,
@@ -45,7 +46,7 @@ fn table(rows: Option<&str>, columns: Vec<ColumnPlan>) -> Arc<TablePlan> {
         columns,
         order: Order::Input,
         path: "out.parquet".into(),
-        compression: Compression::None,
+        format: Format::Parquet(ParquetCodec::None),
     })
 }
 

@@ -131,10 +131,12 @@ fn everything_is_durable_before_what_depends_on_it() {
                 path.strip_prefix(world.folder.path().canonicalize().expect("is there")).unwrap_or(&path);
             let mut name = path.display().to_string();
             // `.films.parquet.0123456789abcdef.tmp`
-            if let Some(at) = name.find(".parquet.").map(|at| at + ".parquet.".len())
-                && name.len() == at + "0123456789abcdef.tmp".len()
+            let digits = "0123456789abcdef";
+            let at = name.strip_suffix(".tmp").and_then(|name| name.len().checked_sub(digits.len()));
+            if let Some(at) = at
+                && name[at..at + digits.len()].chars().all(|c| digits.contains(c))
             {
-                name.replace_range(at..at + 16, "HEX");
+                name.replace_range(at..at + digits.len(), "HEX");
             }
             format!("{action} {name}")
         })
@@ -151,11 +153,11 @@ fn everything_is_durable_before_what_depends_on_it() {
     rename into place state/staged.json
     sync folder state
     create file out/.films.parquet.HEX.tmp
-    create file out/.cast.parquet.HEX.tmp
+    create file out/.cast.arrow.HEX.tmp
     write out/.films.parquet.HEX.tmp
     sync out/.films.parquet.HEX.tmp
-    write out/.cast.parquet.HEX.tmp
-    sync out/.cast.parquet.HEX.tmp
+    write out/.cast.arrow.HEX.tmp
+    sync out/.cast.arrow.HEX.tmp
     sync folder out
     remove state/publish.json.tmp
     create file state/publish.json.tmp
@@ -164,7 +166,7 @@ fn everything_is_durable_before_what_depends_on_it() {
     rename into place state/publish.json
     sync folder state
     rename into place out/films.parquet
-    rename into place out/cast.parquet
+    rename into place out/cast.arrow
     sync folder out
     remove out/.films.parquet.manifest.json.tmp
     create file out/.films.parquet.manifest.json.tmp
@@ -172,11 +174,11 @@ fn everything_is_durable_before_what_depends_on_it() {
     sync out/.films.parquet.manifest.json.tmp
     rename into place out/.films.parquet.manifest.json
     sync folder out
-    remove out/.cast.parquet.manifest.json.tmp
-    create file out/.cast.parquet.manifest.json.tmp
-    write out/.cast.parquet.manifest.json.tmp
-    sync out/.cast.parquet.manifest.json.tmp
-    rename into place out/.cast.parquet.manifest.json
+    remove out/.cast.arrow.manifest.json.tmp
+    create file out/.cast.arrow.manifest.json.tmp
+    write out/.cast.arrow.manifest.json.tmp
+    sync out/.cast.arrow.manifest.json.tmp
+    rename into place out/.cast.arrow.manifest.json
     sync folder out
     remove state/publish.json
     sync folder state
@@ -187,20 +189,28 @@ fn everything_is_durable_before_what_depends_on_it() {
 #[test]
 fn two_runs_with_the_same_rows_publish_the_same_bytes() {
     let world = World::published();
-    let before = std::fs::read(world.table("films")).expect("is there");
+    let bytes = || ["films", "cast"].map(|name| std::fs::read(world.table(name)).expect("is there"));
+    let before = bytes();
     let (commit, _) = world.open(&quick()).expect("opens");
     let staged = stage(&commit, &world.specs(), OLD).expect("stages");
     commit.publish(staged, &facts(7, "mock")).expect("publishes");
     assert_eq!(world.manifests(), [Some(7); 2]);
-    assert!(before == std::fs::read(world.table("films")).expect("is there"), "bytes differ");
+    assert!(before == bytes(), "bytes differ");
 }
 
 #[test]
 fn manifest_knows_the_file_it_stands_beside() {
     let world = World::published();
-    let manifest = read_manifest(&world.table("films")).expect("reads").expect("is there");
-    let digest = Disk::default().digest(&world.table("films")).expect("reads");
-    assert_eq!(digest, Some(manifest.digest));
-    assert_eq!(manifest.bytes, std::fs::metadata(world.table("films")).expect("is there").len());
-    assert_eq!((manifest.rows, manifest.table.as_str()), (3, "films"));
+    for name in ["films", "cast"] {
+        let manifest = read_manifest(&world.table(name)).expect("reads").expect("is there");
+        let digest = Disk::default().digest(&world.table(name)).expect("reads");
+        assert_eq!(digest, Some(manifest.digest));
+        assert_eq!(manifest.bytes, std::fs::metadata(world.table(name)).expect("is there").len());
+        assert_eq!((manifest.rows, manifest.table.as_str()), (3, name));
+        let id = &manifest.columns[0];
+        assert_eq!(
+            (id.name.as_str(), id.values, id.nulls, id.definition.as_deref()),
+            ("id", 3, 0, Some("d"))
+        );
+    }
 }

@@ -1,5 +1,5 @@
 //! Invariants 1 to 10 of `docs/architecture/commit.md`, on tables so small that every operation of a run can
-//! be tried.
+//! be tried. One table is Parquet, the other Arrow.
 
 mod crash;
 mod recovery;
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use arrow::array::{AsArray as _, Int64Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+use arrow::ipc::reader::FileReader;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use tempfile::TempDir;
@@ -19,6 +20,7 @@ use tempfile::TempDir;
 use super::disk::Disk;
 use super::disk::script::Fault;
 use super::*;
+use crate::spec::{ArrowCodec, ParquetCodec};
 
 /// A run's tables hold the run's number in every row, so that a reader can tell whose they are.
 type Number = i64;
@@ -52,7 +54,8 @@ impl World {
     }
 
     fn table(&self, name: &str) -> PathBuf {
-        self.folder.path().join("out").join(format!("{name}.parquet"))
+        let ending = if name == "films" { "parquet" } else { "arrow" };
+        self.folder.path().join("out").join(format!("{name}.{ending}"))
     }
 
     fn specs(&self) -> Vec<TableSpec> {
@@ -96,10 +99,11 @@ impl World {
                 .unwrap_or_default()
         };
         let known = |name: &str| {
+            let table = name.strip_suffix(".lock").unwrap_or(name);
+            let tables = [".parquet", ".arrow"];
             name == "run.lock"
-                || name.ends_with(".parquet")
-                || name.ends_with(".parquet.lock")
                 || name.ends_with(".manifest.json")
+                || tables.iter().any(|ending| table.ends_with(ending))
         };
         let mut all = names(&self.state());
         all.extend(names(&self.folder.path().join("out")));
@@ -109,11 +113,14 @@ impl World {
 }
 
 fn spec(name: &str, path: PathBuf) -> TableSpec {
+    let arrow = path.extension().is_some_and(|ending| ending == "arrow");
+    let format = if arrow { Format::Arrow(ArrowCodec::Zstd) } else { Format::Parquet(ParquetCodec::Zstd) };
     TableSpec {
         name: name.to_owned(),
         path,
         schema: Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, false)])),
-        compression: Compression::Zstd,
+        definitions: vec!["d".to_owned()],
+        format,
         pipeline: "marvel".to_owned(),
     }
 }
@@ -151,10 +158,16 @@ fn read(path: &Path) -> Option<Number> {
         Err(error) if error.kind() == ErrorKind::NotFound => return None,
         Err(error) => panic!("{}: {error}", path.display()),
     };
-    let batches = ParquetRecordBatchReader::try_new(file, 1024).expect("a complete file");
+    let batches: Vec<RecordBatch> = if path.extension().is_some_and(|ending| ending == "arrow") {
+        let reader = FileReader::try_new(file, None).expect("a complete file");
+        reader.map(|batch| batch.expect("a batch")).collect()
+    } else {
+        let reader = ParquetRecordBatchReader::try_new(file, 1024).expect("a complete file");
+        reader.map(|batch| batch.expect("a batch")).collect()
+    };
     let mut ids = Vec::new();
     for batch in batches {
-        ids.extend(batch.expect("a batch").column(0).as_primitive::<Int64Type>().values());
+        ids.extend(batch.column(0).as_primitive::<Int64Type>().values());
     }
     assert!(ids.len() == 3 && ids.iter().all(|id| *id == ids[0]), "{}: {ids:?}", path.display());
     Some(ids[0])

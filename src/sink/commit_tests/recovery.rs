@@ -5,7 +5,7 @@ use super::*;
 /// A world in which run 2 died right after its first rename.
 fn half_published() -> World {
     let operations = operations_of(&World::published());
-    let table = |path: &Path| path.extension().is_some_and(|it| it == "parquet");
+    let table = |path: &Path| path.extension().is_some_and(|it| it == "parquet" || it == "arrow");
     let renames: Vec<usize> = operations
         .iter()
         .enumerate()
@@ -40,7 +40,7 @@ fn recovery_does_not_publish_a_staged_file_that_was_changed() {
     std::fs::write(world.folder.path().join("out").join(staged), "cut").expect("writes");
     let (_, recovered) = world.open(&quick()).expect("recovers");
     assert_eq!(world.seen(), [Some(NEW), Some(OLD)], "cast stays old rather than broken");
-    assert!(recovered.lost[0].ends_with("out/cast.parquet"), "{recovered:?}");
+    assert!(recovered.lost[0].ends_with("out/cast.arrow"), "{recovered:?}");
     assert_eq!(world.leftovers(), Vec::<String>::new());
 }
 

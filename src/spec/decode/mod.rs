@@ -11,6 +11,7 @@ mod expect;
 mod fields;
 mod grammar;
 mod json;
+mod output;
 mod params;
 mod request;
 mod seed;

@@ -1,33 +1,30 @@
 //! A project stage: columns and where they rest.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 use super::super::column_type::ColumnType;
 use super::super::fault::{Faults, clip};
 use super::super::language::{self, COLUMN_NAME_BYTES_MAX, COLUMNS_MAX};
-use super::super::model::{Column, Compression, Kind, Located, OnMismatch, Order, Output, Project, Span};
+use super::super::model::{Column, Kind, Located, OnMismatch, Order, Project, Span};
 use super::super::tree::{Entry, NodeValue};
-use super::fields::{Fields, Keys, not_available_yet};
+use super::fields::{Fields, Keys};
+use super::output::output;
 use super::{column_type, expect, grammar, settings};
 
 pub(super) static KEYS: Keys = Keys {
-    later: &["partition_by", "sort_by", "key", "mode", "format", "target_file_size"],
+    later: &["partition_by", "sort_by", "key", "mode", "target_file_size"],
     elsewhere: &[
         ("where", "it belongs to a filter stage, which this one reads"),
         ("items", "a table has `rows`: one row for each output of the expression"),
         ("path", "it belongs into `output`"),
         ("compression", "it belongs into `output`"),
+        ("format", "it belongs into `output`"),
     ],
     ..Keys::of(&language::PROJECT)
 };
 static COLUMN: Keys = Keys {
     elsewhere: &[("nullable", "a column is nullable unless `required: true`")],
     ..Keys::of(&language::COLUMN)
-};
-static OUTPUT: Keys = Keys {
-    later: &["format", "mode", "partition_by", "sort_by", "key", "target_file_size", "keep"],
-    ..Keys::of(&language::OUTPUT)
 };
 
 /// Reads the keys of a project stage.
@@ -149,43 +146,4 @@ fn check_default_value(name: &Located<String>, faults: &mut Faults) {
             .error("missing-key", name.span, format!("the column `{path}` needs `value`"))
             .help(format!("`.{path}` is no path of jq: name the field, as in `value: '.[\"{path}\"]'`"));
     }
-}
-
-fn output(entry: &Entry, faults: &mut Faults) -> Option<Output> {
-    if let NodeValue::Scalar(scalar) = &entry.value.value
-        && !scalar.broken
-    {
-        expect::wrong("output", &entry.value, "a mapping", faults)
-            .help(format!("write `{{path: {}}}`", clip(&scalar.text)));
-        return None;
-    }
-    let fields = Fields::open("output", &entry.value, entry.key_span, &OUTPUT, faults)?;
-    let compression = fields.get("compression").and_then(|entry| {
-        expect::choice(entry, &[("zstd", Compression::Zstd), ("none", Compression::None)], faults)
-    });
-    let path = fields.require("path", faults).and_then(|entry| output_path(entry, faults))?;
-    Some(Output { path, compression: compression.unwrap_or_default() })
-}
-
-fn output_path(entry: &Entry, faults: &mut Faults) -> Option<Located<PathBuf>> {
-    let text = expect::text("path", &entry.value, faults)?;
-    let span = text.span;
-    let path = PathBuf::from(&text.value);
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    if text.value.trim().is_empty() || text.value.contains(char::is_control) {
-        faults.error("bad-output", span, "`path` takes the name of a file");
-    } else if text.value.contains("://") {
-        not_available_yet("an object store as `output`", span, faults);
-    } else if extension.eq_ignore_ascii_case("arrow") {
-        not_available_yet("an `.arrow` file as `output`", span, faults);
-    } else if extension == "parquet" && !text.value.ends_with('/') {
-        return Some(Located::new(path, span));
-    } else if extension.is_empty() || text.value.ends_with('/') {
-        not_available_yet("a folder as `output`", span, faults);
-    } else {
-        faults
-            .error("bad-output", span, format!("there is no format for files in `.{}`", clip(extension)))
-            .help("write a `.parquet` file");
-    }
-    None
 }

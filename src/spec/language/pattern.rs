@@ -61,8 +61,8 @@ pub(super) static SEED_PATH: Pattern = pattern(
 );
 pub(super) static APPEND_NAME: Pattern = pattern("[A-Za-z0-9_/-]+", "The name of a sub-request.");
 pub(super) static OUTPUT_PATH: Pattern = pattern(
-    r"(?![\s\S]*://)[^\u0000-\u001f\u007f-\u009f]*[^/\u0000-\u001f\u007f-\u009f]\.parquet",
-    "The name of a `.parquet` file, relative to the working directory or to `--out`.",
+    r"(?![\s\S]*://)[^\u0000-\u001f\u007f-\u009f]*[^/\u0000-\u001f\u007f-\u009f]\.[^./\u0000-\u001f\u007f-\u009f]+",
+    "The name of a file with an ending, relative to the working directory or to `--out`.",
 );
 pub(super) static FILE_PATH: Pattern = pattern(
     r"(?![\s\S]*://)(?=[\s\S]*\S)[^\u0000-\u001f\u007f-\u009f]*[^/\u0000-\u001f\u007f-\u009f]",

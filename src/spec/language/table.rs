@@ -108,13 +108,22 @@ pub(in super::super) static OUTPUT: Object = Object::new(
             Takes::Text(&pattern::OUTPUT_PATH),
             "The file, which is replaced as a whole when the run is complete; its folders are made.",
         )
-        .examples(&["out/films.parquet"])
+        .examples(&["out/films.parquet", "out/films.arrow"])
         .required(),
         Key::new(
+            "format",
+            Takes::Choice(&[("parquet", "Apache Parquet."), ("arrow", "An Arrow IPC file.")]),
+            "What the file is; needed only where the path's ending (`.parquet`; `.arrow`, `.feather`, `.ipc`) does not say it.",
+        ),
+        Key::new(
             "compression",
-            Takes::Choice(&[("zstd", "Zstandard, level 1."), ("none", "None.")]),
-            "The codec of the file's pages.",
-        )
-        .default("zstd"),
+            Takes::Choice(&[
+                ("zstd", "Zstandard, level 1."),
+                ("snappy", "Snappy, in Parquet only, for readers without Zstandard."),
+                ("lz4", "LZ4, in Arrow only."),
+                ("none", "None; an Arrow file can then be mapped into memory."),
+            ]),
+            "The codec of the data: without it `zstd` in Parquet and `none` in Arrow.",
+        ),
     ],
 );

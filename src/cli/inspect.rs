@@ -1,0 +1,241 @@
+//! `inspect PATH`: what is in a table, from the file itself and from the manifest beside it.
+
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+use clap::{ValueEnum, ValueHint};
+use serde_json::{Map, Value, json};
+
+use super::exit::Exit;
+use super::help;
+use super::inspect_text;
+use super::printer::Printer;
+use super::problem::Problem;
+use crate::sink::{
+    Manifest, ReadError, TableFile, first_rows, is_folder, known_manifest, look_through, read_table,
+    type_words,
+};
+
+/// Most rows that are shown: beyond that a query is the better tool.
+const ROWS_MAX: u64 = 10_000;
+
+/// Width of what goes to a file or a pipe, where nobody says how wide it may be.
+const WIDTH: usize = 120;
+
+/// Show what a table holds: schema, counts, where it came from, the first rows.
+#[derive(Debug, clap::Args)]
+#[command(long_about = help::INSPECT, after_long_help = help::INSPECT_EXAMPLES)]
+pub(super) struct Arguments {
+    /// The table, or a folder with tables.
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    path: PathBuf,
+    /// How many of the first rows are shown.
+    #[arg(long, value_name = "N", help_heading = help::OUTPUT, default_value_t = 5, value_parser = clap::value_parser!(u64).range(..=ROWS_MAX))]
+    rows: u64,
+    /// What is printed on stdout.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Output::Text, help_heading = help::OUTPUT)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people; long values are cut to the width of the terminal.
+    Text,
+    /// One JSON object, nothing cut.
+    Json,
+}
+
+/// A table: one file, or the parts of a folder.
+#[derive(Debug)]
+pub(super) struct Inspected {
+    /// What to call it: the file, or the folder of the parts.
+    pub path: PathBuf,
+    /// At least one.
+    pub files: Vec<TableFile>,
+    /// Of a single file.
+    pub manifest: Option<Manifest>,
+    /// The first rows.
+    pub rows: Vec<Vec<Value>>,
+}
+
+impl Inspected {
+    /// The one whose schema and metadata stand for all.
+    pub(super) fn first(&self) -> &TableFile {
+        &self.files[0]
+    }
+
+    pub(super) fn sum(&self, count: fn(&TableFile) -> u64) -> u64 {
+        self.files.iter().map(count).fold(0, u64::saturating_add)
+    }
+
+    /// Codecs of all files, each once.
+    pub(super) fn codecs(&self) -> Vec<&str> {
+        let mut codecs: Vec<&str> = Vec::new();
+        for codec in self.files.iter().flat_map(|file| &file.codecs) {
+            if !codecs.contains(&&**codec) {
+                codecs.push(codec);
+            }
+        }
+        codecs
+    }
+
+    /// Nulls of a column, from the files or from the manifest.
+    pub(super) fn nulls(&self, column: usize) -> Option<u64> {
+        let from_files: Option<u64> = self.files.iter().map(|file| file.nulls[column]).sum();
+        from_files.or_else(|| {
+            let facts = self.manifest.as_ref()?.columns.get(column)?;
+            (facts.name == *self.first().schema.field(column).name()).then_some(facts.nulls)
+        })
+    }
+}
+
+/// Prints what is there, and then what cannot be read.
+pub(super) fn execute(arguments: &Arguments, printer: &Printer) -> Exit {
+    let rows = usize::try_from(arguments.rows).expect("at most ROWS_MAX");
+    let (tables, problems) = inspect(&arguments.path, rows);
+    let exit = problems.iter().map(|problem| problem.verdict().exit).next().unwrap_or(Exit::Complete);
+    match arguments.output {
+        Output::Text => {
+            let width = width();
+            let texts: Vec<String> = tables.iter().map(|table| inspect_text::text(table, width)).collect();
+            printer.data(&texts.join("\n"));
+        }
+        Output::Json => {
+            let object = json!({
+                "status": exit.status(),
+                "tables": tables.iter().map(object).collect::<Vec<_>>(),
+                "error": problems.first().map(error),
+            });
+            printer.data(&format!("{object}\n"));
+        }
+    }
+    for problem in &problems {
+        printer.talk(&problem.render(printer.is_coloured()));
+    }
+    exit
+}
+
+/// Every table that can be read, and a problem for every other.
+fn inspect(path: &Path, rows: usize) -> (Vec<Inspected>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let paths = match is_folder(path) {
+        Ok(false) => vec![path.to_owned()],
+        Ok(true) => match look_through(path) {
+            Ok(folder) => folder.tables,
+            Err(error) => return (Vec::new(), vec![error.into()]),
+        },
+        Err(error) => return (Vec::new(), vec![error.into()]),
+    };
+    let mut files = Vec::new();
+    for path in paths {
+        match read_table(&path) {
+            Ok(file) => files.push(file),
+            Err(error) => problems.push(error.into()),
+        }
+    }
+    let mut tables = tables(path, files);
+    for table in &mut tables {
+        table.manifest = if let [file] = &*table.files { known_manifest(&file.path) } else { None };
+        for file in &table.files {
+            match first_rows(file, rows - table.rows.len()) {
+                Ok(more) => table.rows.extend(more),
+                Err(error) => {
+                    problems.push(error.into());
+                    break;
+                }
+            }
+        }
+    }
+    (tables, problems)
+}
+
+/// Files as tables: each its own, but for a folder of parts that all have the same columns.
+fn tables(path: &Path, files: Vec<TableFile>) -> Vec<Inspected> {
+    let table = |path: PathBuf, files| Inspected { path, files, manifest: None, rows: Vec::new() };
+    let parts = files.len() > 1
+        && files.iter().all(|file| is_part(&file.path) && file.schema.fields() == files[0].schema.fields());
+    if parts {
+        return vec![table(path.to_owned(), files)];
+    }
+    files.into_iter().map(|file| table(file.path.clone(), vec![file])).collect()
+}
+
+/// The names that Spark, Polars, pyarrow and DuckDB give to the files of one table.
+fn is_part(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    ["part-", "part_", "data_"].iter().any(|start| name.starts_with(start))
+        || name.starts_with(|first: char| first.is_ascii_digit())
+}
+
+fn object(table: &Inspected) -> Value {
+    let file = table.first();
+    let columns = file.schema.fields().iter().enumerate().map(|(index, field)| {
+        json!({
+            "name": field.name(),
+            "type": type_words(field),
+            "arrow_type": field.data_type().to_string(),
+            "nullable": field.is_nullable(),
+            "nulls": table.nulls(index),
+        })
+    });
+    let metadata = file.metadata.iter().map(|(key, value)| (key.clone(), value.clone().into()));
+    let names = || file.schema.fields().iter().map(|field| field.name().clone());
+    let rows = table.rows.iter().map(|row| Value::Object(names().zip(row.iter().cloned()).collect()));
+    json!({
+        "path": table.path.to_string_lossy(),
+        "format": file.format.name(),
+        "compression": table.codecs(),
+        "rows": table.sum(|file| file.rows),
+        "bytes": table.sum(|file| file.bytes),
+        "groups": table.sum(|file| file.groups),
+        "files": table.files.iter().map(|file| file.path.to_string_lossy()).collect::<Vec<_>>(),
+        "columns": columns.collect::<Vec<_>>(),
+        "written_by": file.written_by,
+        "metadata": metadata.collect::<Map<_, _>>(),
+        "manifest": table.manifest,
+        "first_rows": rows.collect::<Vec<_>>(),
+    })
+}
+
+fn error(problem: &Problem) -> Value {
+    let verdict = problem.verdict();
+    let hint = (!verdict.hints.is_empty()).then(|| verdict.hints.join("; "));
+    json!({ "code": verdict.code, "message": problem.message(), "hint": hint })
+}
+
+/// The width of the terminal on stdout, or what `COLUMNS` says.
+fn width() -> usize {
+    let terminal = io::stdout().is_terminal().then(terminal_size::terminal_size).flatten();
+    let said = || std::env::var("COLUMNS").ok()?.parse().ok();
+    terminal.map(|(width, _)| usize::from(width.0)).or_else(said).unwrap_or(WIDTH)
+}
+
+/// What to do about a table that cannot be read.
+pub(super) fn hint(error: &ReadError) -> String {
+    match error {
+        ReadError::Missing { .. } => "relative paths start in the working directory".to_owned(),
+        ReadError::Refused { .. } => "look at its permissions, and at the disk that it is on".to_owned(),
+        ReadError::NotATable { what, .. } if what.contains("stream") => {
+            "write it with `pyarrow.ipc.new_file` or Polars' `write_ipc`".to_owned()
+        }
+        ReadError::NotAFile { .. } | ReadError::NotATable { .. } => {
+            "give it a `.parquet` or `.arrow` file, or a folder of them".to_owned()
+        }
+        ReadError::Empty { .. } | ReadError::CutOff { .. } => {
+            "whoever wrote or copied it did not finish: do that again".to_owned()
+        }
+        ReadError::Damaged { .. } => {
+            "if another program reads it, it needs what this one lacks; else write it again".to_owned()
+        }
+        ReadError::NoTables { folders, .. } if folders.is_empty() => {
+            "tables end in `.parquet`, `.arrow`, `.feather` or `.ipc`".to_owned()
+        }
+        ReadError::NoTables { folders, .. } => {
+            let shown: Vec<String> =
+                folders.iter().take(5).map(|folder| format!("`{}`", folder.display())).collect();
+            let more = if folders.len() > 5 { " or another" } else { "" };
+            format!("look into {}{more}", shown.join(", "))
+        }
+        ReadError::TooManyFiles { .. } => "name one of its files".to_owned(),
+    }
+}
