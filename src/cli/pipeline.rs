@@ -22,7 +22,7 @@ pub(super) fn load(
     overrides: &[(String, String)],
     options: &Options,
 ) -> (Option<Plan>, Findings) {
-    let source = match spec::read(path) {
+    let source = match source(path) {
         Ok(source) => source,
         Err(faults) => return (None, Findings { source: Source::unread(path), faults }),
     };
@@ -33,7 +33,32 @@ pub(super) fn load(
     (plan, Findings { source, faults })
 }
 
+/// The file at `path`, or standard input for `-`.
+fn source(path: &Path) -> Result<Source, Faults> {
+    if path.as_os_str() != "-" {
+        return spec::read(path);
+    }
+    spec::read_from("<stdin>", std::io::stdin().lock()).unwrap_or_else(|error| {
+        let mut faults = Faults::default();
+        faults
+            .error_without_place("unreadable", format!("standard input cannot be read: {error}"))
+            .help("name a file instead of `-`");
+        Err(faults)
+    })
+}
+
 impl Findings {
+    /// How many errors, and how many warnings.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let warnings = self.faults.iter().filter(|fault| fault.severity == Severity::Warning).count();
+        (self.faults.errors(), warnings)
+    }
+
+    /// The name of the file.
+    pub(super) fn file(&self) -> &str {
+        &self.source.name
+    }
+
     /// Tells all of them at once.
     pub(super) fn tell(&self, printer: &Printer) {
         if self.faults.is_empty() {

@@ -13,8 +13,10 @@ pub mod expr;
 mod fields;
 mod graph;
 mod item;
+mod reach;
 mod read;
 mod request;
+mod slip;
 mod table;
 mod text;
 
