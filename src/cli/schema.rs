@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::printer::Printer;
 use crate::spec;
 
-/// Print the JSON Schema of pipeline files, for editors and checkers.
+/// Print the JSON Schema of pipeline files, for editors and checkers
 ///
 /// An editor with a YAML language server completes and explains every key of a file that begins with
 ///
