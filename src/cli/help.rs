@@ -72,17 +72,19 @@ Exit codes:
 pub(super) const VALIDATE: &str = "\
 Check pipeline files.
 
-Tells all faults of every file at once, each with its place and what to do, and touches no network. A file that passes is \
-named on stdout; faults go to stderr.";
+Tells all faults of every file at once, each with its place and what to do, and touches no network. A warning is about what \
+is legal and probably not meant. A file that passes is named on stdout; faults go to stderr.";
 
 pub(super) const VALIDATE_EXAMPLES: &str = "\
 Examples:
   tmdb-etl validate films.yaml
       check one file
-  tmdb-etl validate pipelines/*.yaml
-      check all, for instance before a commit
+  tmdb-etl validate --deny-warnings pipelines/*.yaml
+      check all before a commit, and let no warning pass
+  tmdb-etl validate --output json films.yaml
+      for machines: every fault with its code and place
 
-Exit codes: 0 if no file has an error, else 2.";
+Exit codes: 0 if no file has an error (with --deny-warnings: nor a warning), else 2.";
 
 pub(super) const INSPECT: &str = "\
 Show what a table holds: schema, counts, where it came from, the first rows.

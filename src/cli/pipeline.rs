@@ -23,7 +23,7 @@ pub(super) fn load(
     overrides: &[(String, String)],
     options: &Options,
 ) -> (Option<Plan>, Findings) {
-    let source = match spec::read(path) {
+    let source = match source(path) {
         Ok(source) => source,
         Err(faults) => return (None, Findings { source: Source::unread(path), faults }),
     };
@@ -36,6 +36,20 @@ pub(super) fn load(
         Err(faults) => (None, faults),
     };
     (plan, Findings { source, faults })
+}
+
+/// The file at `path`, or standard input for `-`.
+fn source(path: &Path) -> Result<Source, Faults> {
+    if path.as_os_str() != "-" {
+        return spec::read(path);
+    }
+    spec::read_from("<stdin>", std::io::stdin().lock()).unwrap_or_else(|error| {
+        let mut faults = Faults::default();
+        faults
+            .error_without_place("unreadable", format!("standard input cannot be read: {error}"))
+            .help("name a file instead of `-`");
+        Err(faults)
+    })
 }
 
 impl Findings {
@@ -57,6 +71,17 @@ impl Findings {
                     .help("a run looks for it from the folder in which it is started");
             }
         }
+    }
+
+    /// How many errors, and how many warnings.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let warnings = self.faults.iter().filter(|fault| fault.severity == Severity::Warning).count();
+        (self.faults.errors(), warnings)
+    }
+
+    /// The name of the file.
+    pub(super) fn file(&self) -> &str {
+        &self.source.name
     }
 
     /// Tells all of them at once.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::expr::{Expr, FieldSet};
 use super::fields::kept_fields;
 use super::graph::{Graph, wire};
+use super::slip;
 use super::{
     ColumnPlan, ExpandPlan, FetchPlan, FilterPlan, Plan, RequestTemplate, SeedItems, SeedPlan, StageIndex,
     StageKind, StagePlan, TablePlan,
@@ -234,9 +235,7 @@ pub(super) fn expression(
             };
             let fault =
                 faults.error("bad-expression", place, format!("not an expression: {}", error.message));
-            fault.help(error.help.unwrap_or_else(|| {
-                    "expressions are jq; quote one that holds `#`, `: `, `[` or `{`, as YAML reads those itself".to_owned()
-                }));
+            fault.help(error.help.unwrap_or_else(|| slip::help(source, &error.message, plain)));
             return None;
         }
     };
@@ -282,7 +281,9 @@ fn check_use(spec: &Spec, graph: &Graph, faults: &mut Faults) {
         let id = &stage.id;
         match &stage.kind {
             Kind::Seed(_) | Kind::Filter(_) if !read(index, Port::Main) => {
-                faults.warning("unread-stage", id.span, format!("nothing reads `{}`", id.value));
+                faults
+                    .warning("unread-stage", id.span, format!("nothing reads `{}`", id.value))
+                    .help("read it by `from`, or remove it");
             }
             Kind::Fetch(_) => {
                 let ports = [Port::Main, Port::Failed, Port::Missing];
@@ -292,8 +293,11 @@ fn check_use(spec: &Spec, graph: &Graph, faults: &mut Faults) {
                         .help("its documents are fetched and thrown away");
                 }
             }
-            Kind::Expand(_)
-                if !read(index, Port::Found) && !graph.item_edges.iter().any(|edge| edge.from == index) =>
+            // Of one that names the wrong target that is told.
+            Kind::Expand(expand)
+                if expand.into.is_none()
+                    && !read(index, Port::Found)
+                    && !graph.item_edges.iter().any(|edge| edge.from == index) =>
             {
                 faults
                     .warning("unread-stage", id.span, format!("nothing takes what `{}` finds", id.value))

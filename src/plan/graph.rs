@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::StageIndex;
+use super::reach::{Reach, leads};
 use crate::spec::{Faults, Kind, KindName, Located, Outline, Port, PortRef, Reads, Spec, StageId};
 
 /// A port that a stage reads.
@@ -115,6 +116,16 @@ impl Wiring<'_> {
         let Some(cargo) = cargo_of(owner, source.port) else {
             // A port that only requests have, of a stage that may yet make some.
             if owner.asks.is_none() && source.port != Port::Found {
+                return None;
+            }
+            if source.port == Port::Main {
+                self.faults
+                    .error(
+                        "wrong-input",
+                        from.span,
+                        format!("`{}` is {kind}, which hands nothing on", owner.id.value),
+                    )
+                    .help("read what it reads: a fetch, expand or filter");
                 return None;
             }
             let ports = ports_of(owner);
@@ -244,7 +255,7 @@ fn item_edges(
             }
         }
         let Some(to) = into[index] else { continue };
-        let feedback = Reach::new(stages.len(), inputs, &edges).leads(to, index);
+        let feedback = leads(inputs, &edges, to, index);
         if feedback && !stage.lacks_bounds.is_empty() {
             let missing = stage.lacks_bounds.join("` and `");
             let span = stage.into.as_ref().map_or(stage.id.span, |into| into.span);
@@ -266,49 +277,6 @@ fn item_edges(
         });
     }
     edges
-}
-
-/// Which stage can be reached from which, along documents and items.
-pub(super) struct Reach {
-    from: Vec<BTreeSet<StageIndex>>,
-}
-
-impl Reach {
-    pub(super) fn new(stages: usize, inputs: &[Vec<Source>], edges: &[ItemEdge]) -> Self {
-        let mut next = vec![BTreeSet::new(); stages];
-        for (reader, sources) in inputs.iter().enumerate() {
-            for source in sources {
-                next[source.stage].insert(reader);
-            }
-        }
-        for edge in edges {
-            next[edge.from].insert(edge.to);
-        }
-        let from = (0..stages)
-            .map(|start| {
-                let mut reached = BTreeSet::new();
-                let mut open = vec![start];
-                while let Some(stage) = open.pop() {
-                    for &after in &next[stage] {
-                        if reached.insert(after) {
-                            open.push(after);
-                        }
-                    }
-                }
-                reached
-            })
-            .collect();
-        Self { from }
-    }
-
-    /// Whether something of `from` can come to `to`.
-    pub(super) fn leads(&self, from: StageIndex, to: StageIndex) -> bool {
-        from == to || self.from[from].contains(&to)
-    }
-
-    fn in_loop(&self, stage: StageIndex) -> bool {
-        self.from[stage].contains(&stage)
-    }
 }
 
 /// Lists that could only be read by holding all of their later entries in memory.

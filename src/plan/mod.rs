@@ -20,8 +20,10 @@ mod json;
 mod mermaid;
 mod notes;
 mod point;
+mod reach;
 mod read;
 mod request;
+mod slip;
 mod table;
 mod text;
 

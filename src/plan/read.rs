@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::compile::{Compiled, Options, compile, expression};
 use super::expr::Expr;
 use super::graph;
-use crate::spec::{Faults, Sketch, Source, Span, parse};
+use crate::spec::{ABOUT_THE_ADDRESS, Faults, Sketch, Source, Span, parse};
 
 /// Reads and compiles a pipeline file. `overrides` are the names and values of `--set`; `variables` is the
 /// environment for `${env:…}`.
@@ -24,8 +24,10 @@ pub fn read(
         Ok(parsed) => {
             let mut faults = parsed.warnings;
             if options.base_url.is_some() {
-                // It is about the address in the file, and another one is asked.
-                faults.dismiss("unlimited-rate");
+                // They are about the address in the file, and another one is asked.
+                for code in ABOUT_THE_ADDRESS {
+                    faults.dismiss(code);
+                }
             }
             match compile(parsed.spec, options) {
                 Ok(Compiled { plan, warnings }) => {

@@ -30,6 +30,8 @@ fn faults(stages: &str) -> Vec<String> {
     };
     faults
         .iter()
+        // The head has a param for those who want one.
+        .filter(|fault| fault.code != "unread-param")
         .map(|fault| {
             let place = fault.span.map_or("", |span| &text[span.start..span.end]);
             format!("{}: {place}", fault.code)
@@ -79,10 +81,7 @@ fn every_fault_of_the_graph_is_found_where_it_stands() {
     check(&[SEED, MOVIES, &similar("into: movies"), FILMS], &["unbounded-loop: movies"]);
     check(&[SEED, MOVIES, &similar("into: movies, max_items: 9"), FILMS], &["unbounded-loop: movies"]);
     check(&[SEED, MOVIES, &similar("into: movies, max_depth: 1, max_items: 9"), FILMS], &[]);
-    check(
-        &[SEED, MOVIES, &similar("into: films"), FILMS],
-        &["unread-stage: similar", "into-not-fetch: films"],
-    );
+    check(&[SEED, MOVIES, &similar("into: films"), FILMS], &["into-not-fetch: films"]);
     check(
         &[SEED, MOVIES, &similar("into: movies, max_depth: 1, max_items: 9, when: '.a | |'"), FILMS],
         &["bad-expression: '.a | |'"],
@@ -197,7 +196,12 @@ fn warning_about_the_address_in_the_file_is_dropped_where_another_is_asked() {
     let warnings = |base_url: Option<&str>| {
         let options = Options { base_url: base_url.map(str::to_owned), ..Options::default() };
         let compiled = super::read(&source, &[], &|_| None, &options).expect("a good file");
-        compiled.warnings.iter().map(|fault| fault.code).collect::<Vec<_>>()
+        compiled
+            .warnings
+            .iter()
+            .map(|fault| fault.code)
+            .filter(|code| *code != "unread-param")
+            .collect::<Vec<_>>()
     };
     assert_eq!(warnings(None), ["unlimited-rate"]);
     assert!(warnings(Some("http://127.0.0.1:1/3")).is_empty());

@@ -179,8 +179,13 @@ impl Faults {
         }
         if self.is_full() {
             self.dropped += 1;
-            *self.spill = fault;
-            return &mut self.spill;
+            // No number of warnings hides an error.
+            let warning = self.list.iter().rposition(|kept| !is_error(kept)).filter(|_| is_error(&fault));
+            let Some(warning) = warning else {
+                *self.spill = fault;
+                return &mut self.spill;
+            };
+            self.list.remove(warning);
         }
         let at = self.list.partition_point(|kept| start(kept) <= start(&fault));
         self.list.insert(at, fault);
@@ -241,8 +246,9 @@ mod tests {
             faults.warning("w", at(place), "a warning");
         }
         assert!(!faults.has_errors());
-        faults.error("e", at(1), "one more").help("not kept");
+        faults.error("e", at(1), "one more").help("kept");
         assert!(faults.has_errors());
+        assert!(faults.iter().any(is_error), "the error takes the place of a warning");
         assert_eq!((faults.iter().count(), faults.dropped()), (FAULTS_MAX, 1));
     }
 

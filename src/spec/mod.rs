@@ -32,14 +32,16 @@ mod tree;
 mod yaml;
 
 pub(crate) use decode::is_pipeline_name;
-pub use decode::{BaseUrlError, Parsed, Rejected, parse, parse_base_url};
+pub use decode::{ABOUT_THE_ADDRESS, BaseUrlError, Parsed, Rejected, parse, parse_base_url};
 pub use fault::{FAULTS_MAX, Fault, Faults, Severity, clip};
 pub use model::*;
 pub use nearest::nearest;
 pub use path_template::Part;
 pub use schema::schema;
 pub use sketch::{KindName, Outline, Reads, Sketch};
-pub use source::{SOURCE_BYTES_MAX, Source, read};
+pub use source::{SOURCE_BYTES_MAX, Source, read, read_from};
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod tests;

@@ -102,6 +102,13 @@ pub struct Api {
     pub retry: Retry,
 }
 
+impl Api {
+    /// Whether TMDB itself is asked.
+    pub fn is_tmdb(&self) -> bool {
+        ["themoviedb.org", "tmdb.org"].into_iter().any(|host| self.base_url.value.contains(host))
+    }
+}
+
 impl Default for Api {
     fn default() -> Self {
         Self {

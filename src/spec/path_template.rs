@@ -75,13 +75,14 @@ pub(super) enum TemplateError {
 
 impl TemplateError {
     /// What to do about it.
-    pub(super) fn hint(&self) -> Option<&'static str> {
+    pub(super) fn hint(&self) -> &'static str {
         match self {
-            Self::Braces => Some("a placeholder is the name of a field in braces: `{id}`"),
-            Self::Field(_) => Some("letters, digits and `_`, as in `{id}` or `{season_number}`"),
-            Self::NotRooted | Self::Bare => Some("write it like `/movie/{id}`, without the base URL"),
-            Self::Separator('?') => Some("parameters go into `query:`"),
-            _ => None,
+            Self::Braces => "a placeholder is the name of a field in braces: `{id}`",
+            Self::Field(_) => "letters, digits and `_`, as in `{id}` or `{season_number}`",
+            Self::NotRooted | Self::Bare => "write it like `/movie/{id}`, without the base URL",
+            Self::Separator('?') => "parameters go into `query`, as in `query: {language: de}`",
+            Self::Separator(_) => "what follows it belongs to a browser: leave it out",
+            Self::Dots | Self::EmptySegment | Self::Character(_) => "write it like `/movie/{id}`",
         }
     }
 }

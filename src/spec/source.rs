@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::fault::Faults;
 use super::model::Span;
+use super::nearest::nearest;
 
 /// Largest pipeline file. The longest useful ones list some ten thousand ids; at 1 MiB a slip (a dataset
 /// given in place of a pipeline) is refused before any parsing.
@@ -47,6 +48,12 @@ impl Source {
                 let bytes = error.as_bytes();
                 let line = bytes[..valid].split(|&byte| byte == b'\n').count();
                 let mut faults = Faults::default();
+                if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+                    faults
+                        .error_without_place("not-utf8", format!("`{name}` is UTF-16"))
+                        .help("save the file as UTF-8; PowerShell's `>` writes UTF-16");
+                    return Err(faults);
+                }
                 faults
                     .error_without_place(
                         "not-utf8",
@@ -92,22 +99,45 @@ impl Source {
 /// file ends as well.
 pub fn read(path: &Path) -> Result<Source, Faults> {
     let name = path.display().to_string();
-    let limit = SOURCE_BYTES_MAX as u64;
-    let file = File::open(path).map_err(|error| unreadable(&name, &error))?;
-    let metadata = file.metadata().map_err(|error| unreadable(&name, &error))?;
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
     if metadata.is_dir() {
         let mut faults = Faults::default();
-        faults
-            .error_without_place("is-directory", format!("`{name}` is a directory"))
-            .help("name the pipeline file in it");
+        let fault = faults.error_without_place("is-directory", format!("`{name}` is a directory"));
+        match pipelines_in(path).first() {
+            Some(first) => fault.help(format!("name a file in it, such as `{}`", path.join(first).display())),
+            None => fault.help("name the pipeline file; there is no `.yaml` file in it"),
+        };
         return Err(faults);
     }
-    if metadata.len() > limit {
+    if metadata.len() > SOURCE_BYTES_MAX as u64 {
         return Err(too_large(&name));
     }
+    read_from(name, file).map_err(|error| unreadable(path, &error))?
+}
+
+/// Reads a pipeline called `name` to its end, or to one byte more than it may have.
+///
+/// # Errors
+/// The outer one is of the reader, the inner one of what was read.
+pub fn read_from(name: impl Into<String>, reader: impl Read) -> io::Result<Result<Source, Faults>> {
     let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&name, &error))?;
-    Source::from_bytes(name, bytes)
+    reader.take(SOURCE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(Source::from_bytes(name, bytes))
+}
+
+/// Names of the YAML files of a folder, sorted.
+fn pipelines_in(folder: &Path) -> Vec<String> {
+    /// Entries of a folder that are looked at.
+    const ENTRIES_MAX: usize = 1_000;
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().take(ENTRIES_MAX).flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names
+        .filter(|name| name.rsplit_once('.').is_some_and(|(_, end)| ["yaml", "yml"].contains(&end)))
+        .collect();
+    names.sort();
+    names
 }
 
 fn too_large(name: &str) -> Faults {
@@ -118,16 +148,28 @@ fn too_large(name: &str) -> Faults {
     faults
 }
 
-fn unreadable(name: &str, error: &io::Error) -> Faults {
+fn unreadable(path: &Path, error: &io::Error) -> Faults {
+    let name = path.display();
     let mut faults = Faults::default();
     if error.kind() == io::ErrorKind::NotFound {
-        faults
-            .error_without_place("not-found", format!("there is no file `{name}`"))
-            .help("check the path; `tmdb-etl init` writes a pipeline to start from");
+        let fault = faults.error_without_place("not-found", format!("there is no file `{name}`"));
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let wanted = path.file_stem().unwrap_or_default().to_string_lossy();
+        let known = pipelines_in(folder);
+        let stem = |name: &str| name.rsplit_once('.').map_or(String::new(), |(stem, _)| stem.to_owned());
+        let stems: Vec<String> = known.iter().map(|name| stem(name)).collect();
+        let near = nearest(&wanted, stems.iter().map(String::as_str));
+        let near = near.and_then(|near| known.iter().find(|name| stem(name) == near));
+        match near {
+            Some(near) => fault.help(format!("did you mean `{}`?", folder.join(near).display())),
+            None => fault.help(
+                "paths start in the working directory; `tmdb-etl init` writes a pipeline to start from",
+            ),
+        };
     } else {
         faults
             .error_without_place("unreadable", format!("`{name}` cannot be read: {error}"))
-            .help("check who may read it, and that it is a file");
+            .help("a pipeline is a file that this user may read; `-` reads standard input");
     }
     faults
 }

@@ -104,6 +104,42 @@ fn validate_judges_every_file() {
 }
 
 #[test]
+fn validate_takes_standard_input_and_denies_warnings() {
+    let place = Place::new();
+    place.write(
+        "doubtful.yaml",
+        &SMALL.replace("stages:", "x-none: 1\nstages:").replace("fetch,", "fetch, concurrency: 999,"),
+    );
+    let shown = place.check(&["validate", "doubtful.yaml", "--deny-warnings"], &[]);
+    insta::assert_snapshot!("validate_deny_warnings", shown);
+    assert_eq!(place.run(&["validate", "doubtful.yaml"], &[]).status.code(), Some(0));
+    place.write("broken.yaml", &SMALL.replace("title: string", "title: sting"));
+    let arguments = [
+        "validate",
+        "small.yaml",
+        "doubtful.yaml",
+        "broken.yaml",
+        "small.yaml",
+        "smal.yaml",
+        "--output",
+        "json",
+    ];
+    insta::assert_snapshot!("validate_json", place.check(&arguments, &[]));
+    let file = fs::File::open(place.path().join("broken.yaml")).unwrap();
+    let output = place.command(&["validate", "-"], &[]).stdin(file).output().unwrap();
+    let shown = place.shown(&output);
+    assert!(shown.starts_with("exit 2\n") && shown.contains("<stdin>:"), "{shown}");
+}
+
+#[test]
+fn schema_is_the_file_in_docs() {
+    let place = Place::new();
+    let output = place.run(&["schema"], &[]);
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/pipeline.schema.json");
+    assert!(output.status.success() && output.stdout == fs::read(shipped).unwrap());
+}
+
+#[test]
 fn plan_is_printed_with_what_the_command_line_changes() {
     let place = Place::new();
     insta::assert_snapshot!(
@@ -127,7 +163,9 @@ fn reader_that_goes_away_is_no_error() {
     let place = Place::new();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let output = place.command(&["plan", "small.yaml"], &[]).stdout(writer).output().unwrap();
+    // Of TMDB itself its rate would be doubtful.
+    let env = [("TMDB_BASE_URL", "http://127.0.0.1:1/3")];
+    let output = place.command(&["plan", "small.yaml"], &env).stdout(writer).output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
 }
 

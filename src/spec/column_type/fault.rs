@@ -98,6 +98,7 @@ impl TypeError {
             Self::BadName(_) => {
                 "a field's name has letters, digits and `_`, no digit in front; jq renames, as in `{a_b: .[\"a-b\"]}`"
             }
+            Self::Twice(_) => "take one of the two out, or give it another name",
             Self::Missing => return Some(all_types()),
             Self::TooDeep | Self::TooManyFields | Self::TooLong => {
                 "a part of it can be `json`, which takes any value"
@@ -128,6 +129,7 @@ impl TypeFault {
             // That there is no such name says no more than the name that was meant.
             (Some(meant), _) if matches!(self.error, TypeError::Unknown(_)) => Some(meant),
             (Some(meant), Some(help)) => Some(format!("{meant} {help}")),
+            (None, None) => Some("as in `list<string>` or `struct<id: int64, name: string>`".to_owned()),
             (meant, help) => meant.or(help),
         }
     }

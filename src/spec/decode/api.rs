@@ -61,7 +61,7 @@ pub(super) fn decode(entry: Option<&Entry>, faults: &mut Faults) -> Api {
 
 /// TMDB answers a flood with 429 and may close the account (its terms ask for a fair use).
 fn warn_unlimited(api: &Api, entry: &Entry, faults: &mut Faults) {
-    if api.base_url.value.contains("themoviedb.org") || api.base_url.value.contains("tmdb.org") {
+    if api.is_tmdb() {
         faults
             .warning("unlimited-rate", entry.value.span, "`rate: none` against TMDB itself")
             .help("TMDB answers more than some 40 requests in a second with 429; `40/s` is the default");
@@ -108,7 +108,14 @@ pub(super) fn max_failures(entry: Option<&Entry>, faults: &mut Faults) -> MaxFai
         _ => grammar::percent(&scalar.text).map(MaxFailures::Percent),
     };
     if decoded.is_none() {
-        faults.error("bad-max-failures", entry.value.span, format!("`max_failures` takes {TAKES}"));
+        let fault =
+            faults.error("bad-max-failures", entry.value.span, format!("`max_failures` takes {TAKES}"));
+        match scalar.core {
+            Core::Float(share) if share > 0.0 && share < 1.0 => {
+                fault.help(format!("write `{}%`", (share * 1e8).round() / 1e6))
+            }
+            _ => fault.help("as in `1%` or `25`; a percentage is at most `100%`"),
+        };
     }
     decoded.unwrap_or(default)
 }

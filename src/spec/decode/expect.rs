@@ -14,9 +14,19 @@ use super::super::tree::{Entry, Node, NodeValue};
 
 /// Tells that `name` takes something else.
 pub(super) fn wrong<'f>(name: &str, node: &Node, takes: &str, faults: &'f mut Faults) -> &'f mut Fault {
-    faults
+    let fault = faults
         .error("wrong-type", node.span, format!("`{}` takes {takes}", clip(name)))
-        .label(format!("this is {node}"))
+        .label(format!("this is {node}"));
+    match &node.value {
+        NodeValue::Scalar(scalar) if scalar.core == Core::Null => {
+            fault.help("give it a value, or remove the key")
+        }
+        NodeValue::List(_) | NodeValue::Map(_) if takes == "text" => {
+            fault.help("text that starts with a bracket or a brace goes into '…'")
+        }
+        NodeValue::List(_) | NodeValue::Map(_) => fault.help("write it without brackets and braces"),
+        NodeValue::Scalar(_) => fault.help(format!("write {takes}")),
+    }
 }
 
 /// Whether the parser has told the value's fault.
@@ -87,16 +97,42 @@ pub(super) fn integer(entry: &Entry, range: RangeInclusive<u64>, faults: &mut Fa
     let scalar = scalar(&entry.key, &entry.value, &takes, faults)?;
     let Core::Int(number) = scalar.core else {
         let fault = wrong(&entry.key, &entry.value, &takes, faults);
-        if scalar.style == Style::Quoted && matches!(Core::of(&scalar.text), Core::Int(_)) {
-            fault.help("remove the quotes");
-        }
+        match meant(&scalar.text) {
+            Some(_) if scalar.style == Style::Quoted && matches!(Core::of(&scalar.text), Core::Int(_)) => {
+                fault.help("remove the quotes")
+            }
+            Some(number) => fault.help(format!("write `{number}`")),
+            None => {
+                let (least, most) = (range.start(), range.end());
+                fault.help(format!("as in `{}: {}`", entry.key, 4.clamp(*least, *most)))
+            }
+        };
         return None;
     };
-    let number = u64::try_from(number).ok().filter(|number| range.contains(number));
-    if number.is_none() {
-        faults.error("out-of-range", entry.value.span, format!("`{}` takes {takes}", entry.key));
+    let within = u64::try_from(number).ok().filter(|number| range.contains(number));
+    if within.is_none() {
+        let below = i128::from(number) < i128::from(*range.start());
+        faults.error("out-of-range", entry.value.span, format!("`{}` takes {takes}", entry.key)).help(
+            if below {
+                format!("write `{}` or more", range.start())
+            } else {
+                format!("write `{}` or less", range.end())
+            },
+        );
     }
-    number
+    within
+}
+
+/// The whole number that somebody meant who separates thousands or writes a fraction of nothing.
+fn meant(text: &str) -> Option<i64> {
+    let grouped = text.split(['_', ',', '\'', ' ']).skip(1).all(|group| group.len() == 3);
+    let digits = text.replace(['_', ',', '\'', ' '], "");
+    match Core::of(&digits) {
+        Core::Int(number) if grouped => Some(number),
+        #[expect(clippy::cast_possible_truncation, reason = "it has no fraction and fits")]
+        Core::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => Some(number as i64),
+        _ => None,
+    }
 }
 
 /// A whole number from 1 to `most`.
@@ -115,7 +151,7 @@ pub(super) fn boolean(entry: &Entry, faults: &mut Faults) -> Option<bool> {
     match scalar.text.to_ascii_lowercase().as_str() {
         "yes" | "on" | "y" | "true" | "1" => fault.help("write `true`, without quotes"),
         "no" | "off" | "n" | "false" | "0" => fault.help("write `false`, without quotes"),
-        _ => fault,
+        _ => fault.help("write `true` or `false`"),
     };
     None
 }
@@ -136,9 +172,11 @@ pub(super) fn choice<T: Copy>(entry: &Entry, words: &[(&str, T)], faults: &mut F
     if let Some(&(_, value)) = words.iter().find(|(word, _)| *word == scalar.text) {
         return Some(value);
     }
-    faults
-        .error("unknown-value", node.span, format!("`{}` takes {takes}", entry.key))
-        .did_you_mean(nearest(&scalar.text, names));
+    let fault = faults.error("unknown-value", node.span, format!("`{}` takes {takes}", entry.key));
+    match nearest(&scalar.text, names.iter().copied()) {
+        Some(name) => fault.did_you_mean(Some(name)),
+        None => fault.help(format!("as in `{}: {}`", entry.key, names[0])),
+    };
     None
 }
 
@@ -148,10 +186,22 @@ pub(super) fn list<'a>(entry: &'a Entry, takes: &str, faults: &mut Faults) -> Op
         NodeValue::List(items) => Some(items),
         NodeValue::Scalar(scalar) if scalar.broken => None,
         NodeValue::Scalar(scalar) if scalar.core != Core::Null => {
-            wrong(&entry.key, &entry.value, takes, faults).help(format!("write `[{}]`", clip(&scalar.text)));
+            let help = if scalar.text.trim_start().starts_with('[') {
+                "remove the quotes".to_owned()
+            } else {
+                // Nobody writes more than a few of them without brackets.
+                let text: String = scalar.text.chars().take(60).collect();
+                let words: Vec<_> = text.split([',', ' ']).filter(|word| !word.is_empty()).collect();
+                format!("write `[{}]`", clip(&words.join(", ")))
+            };
+            wrong(&entry.key, &entry.value, takes, faults).help(help);
             None
         }
-        _ => {
+        NodeValue::Map(_) => {
+            wrong(&entry.key, &entry.value, takes, faults).help("put brackets around it: `[…]`");
+            None
+        }
+        NodeValue::Scalar(_) => {
             wrong(&entry.key, &entry.value, takes, faults);
             None
         }

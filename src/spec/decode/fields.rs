@@ -79,7 +79,11 @@ impl<'a> Fields<'a> {
     pub(super) fn require(&self, key: &str, faults: &mut Faults) -> Option<&'a Entry> {
         let entry = self.get(key);
         if entry.is_none() {
-            faults.error("missing-key", self.at, format!("{} needs `{key}`", self.keys.object.what));
+            let fault =
+                faults.error("missing-key", self.at, format!("{} needs `{key}`", self.keys.object.what));
+            if let Some(example) = self.keys.object.example(key) {
+                fault.help(format!("as in `{key}: {example}`"));
+            }
         }
         entry
     }
@@ -107,6 +111,8 @@ fn judge(entry: &Entry, keys: &Keys, faults: &mut Faults) {
         );
         if let Some((_, instead)) = keys.elsewhere.iter().find(|(name, _)| *name == key) {
             fault.help(*instead);
+        } else if let Some((name, value)) = glued(key, keys) {
+            fault.help(format!("a space belongs behind the colon: `{name}: {}`", clip(value)));
         } else if let Some(name) = nearest(key, keys.object.names()) {
             fault.did_you_mean(Some(name));
         } else if let Some((name, instead)) = near_elsewhere(key, keys) {
@@ -115,6 +121,11 @@ fn judge(entry: &Entry, keys: &Keys, faults: &mut Faults) {
             fault.help(keys.list());
         }
     }
+}
+
+/// `kind:fetch` is one word to YAML.
+fn glued<'k>(key: &'k str, keys: &Keys) -> Option<(&'k str, &'k str)> {
+    key.split_once(':').filter(|(name, _)| keys.object.has(name))
 }
 
 /// The key of another place that `key` was meant to be, and what to do instead.

@@ -34,6 +34,35 @@ pub(super) fn duration(text: &str) -> Result<Duration, DurationError> {
     number.checked_mul(ms_per_unit).map(Duration::from_millis).ok_or(DurationError::Malformed)
 }
 
+/// The duration that somebody meant by `1.5m`, `1h30m`, `10 seconds` or `1d`.
+pub(super) fn meant(text: &str) -> Option<Duration> {
+    let mut total_ms = 0.0;
+    let mut rest = text.trim();
+    for _ in 0..4 {
+        if rest.is_empty() {
+            break;
+        }
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, behind) = rest.split_at(digits);
+        let behind = behind.trim_start();
+        let letters = behind.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at(letters);
+        let ms_per_unit = match unit.to_ascii_lowercase().as_str() {
+            "ms" | "millis" | "milliseconds" => 1.0,
+            "s" | "sec" | "secs" | "second" | "seconds" => 1e3,
+            "m" | "min" | "mins" | "minute" | "minutes" => 6e4,
+            "h" | "hr" | "hour" | "hours" => 3.6e6,
+            "d" | "day" | "days" => 8.64e7,
+            _ => return None,
+        };
+        total_ms += number.parse::<f64>().ok()? * ms_per_unit;
+        rest = behind.trim_start();
+    }
+    // Beyond a year nobody meant it.
+    let whole = rest.is_empty() && total_ms.fract() == 0.0 && (1.0..3.2e10).contains(&total_ms);
+    whole.then(|| Duration::from_secs_f64(total_ms / 1e3))
+}
+
 /// `text` as a duration of this language reads, for hints and bounds.
 pub(in super::super) fn duration_text(duration: Duration) -> String {
     let ms = duration.as_millis();

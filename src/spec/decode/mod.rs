@@ -7,6 +7,7 @@
 mod api;
 mod base_url;
 mod column_type;
+mod doubts;
 mod expect;
 mod fields;
 mod grammar;
@@ -28,12 +29,14 @@ use super::credential;
 use super::fault::{Faults, clip};
 use super::language::{self, NAME_BYTES_MAX, STAGES_MAX};
 use super::model::{Kind, Span, Spec, Stage};
+use super::nearest::nearest;
 use super::scalar::Core;
 use super::sketch::Sketch;
 use super::source::{SOURCE_BYTES_MAX, Source};
 use super::tree::{Entry, Node, NodeValue};
 use super::yaml;
 pub use base_url::{BaseUrlError, parse_base_url};
+pub use doubts::ABOUT_THE_ADDRESS;
 use fields::{Fields, Keys};
 pub(crate) use grammar::is_pipeline_name;
 pub(in crate::spec) use grammar::{duration_text, is_identifier};
@@ -88,7 +91,9 @@ pub fn parse(
 ) -> Result<Parsed, Rejected> {
     let mut faults = Faults::default();
     if source.text.len() > SOURCE_BYTES_MAX {
-        faults.error_without_place("too-large", format!("the file is larger than {SOURCE_BYTES_MAX} bytes"));
+        faults
+            .error_without_place("too-large", format!("the file is larger than {SOURCE_BYTES_MAX} bytes"))
+            .help("long lists of ids belong in a file of their own");
         return Err(faults.into());
     }
     credentials(source, &mut faults);
@@ -131,6 +136,9 @@ fn pipeline(root: &Node, overrides: &[(String, String)], faults: &mut Faults) ->
         return None;
     };
     let at = entries.first().map_or(root.span, |entry| entry.key_span);
+    if is_of_another_kind(entries, faults) {
+        return None;
+    }
     let fields = Fields::open("the pipeline", root, at, &PIPELINE, faults)?;
     if let Some(entry) = fields.require("version", faults) {
         version(entry, faults);
@@ -143,6 +151,9 @@ fn pipeline(root: &Node, overrides: &[(String, String)], faults: &mut Faults) ->
     let api = api::decode(fields.get("api"), faults);
     let max_failures = api::max_failures(fields.get("max_failures"), faults);
     let stages = fields.require("stages", faults).and_then(|entry| stages(entry, faults));
+    if !faults.has_errors() {
+        doubts::look(entries, &api, faults);
+    }
     Some(Spec {
         name: name?,
         description: description.map(|text| text.value),
@@ -151,6 +162,43 @@ fn pipeline(root: &Node, overrides: &[(String, String)], faults: &mut Faults) ->
         max_failures,
         stages: stages?,
     })
+}
+
+/// Files that have been given in place of a pipeline, by a key of theirs.
+const OTHER_FILES: [(&str, &str); 8] = [
+    ("services", "a file of Docker Compose"),
+    ("jobs", "a workflow of a CI system"),
+    ("apiVersion", "a manifest of Kubernetes"),
+    ("openapi", "a description of an API"),
+    ("streams", "the manifest of a connector"),
+    ("models", "a project of another tool"),
+    ("dependencies", "a list of packages"),
+    ("columns", "a part of a pipeline"),
+];
+
+/// Tells once that this is no pipeline, instead of every key that a pipeline does not have.
+fn is_of_another_kind(entries: &[Entry], faults: &mut Faults) -> bool {
+    let names = || language::PIPELINE.names().chain(PIPELINE.elsewhere.iter().map(|&(name, _)| name));
+    let is_ours = |entry: &Entry| match entry.key.as_str() {
+        "version" | "name" | "description" => false,
+        key => PIPELINE.has(key) || nearest(key, names()).is_some(),
+    };
+    if entries.iter().take(language::STAGES_MAX).any(is_ours) {
+        return false;
+    }
+    let Some(stranger) = entries.iter().find(|entry| !PIPELINE.has(&entry.key)) else { return false };
+    let known = entries.iter().find_map(|entry| {
+        OTHER_FILES.iter().find(|(key, _)| *key == entry.key).map(|(_, what)| (entry.key_span, *what))
+    });
+    let (span, title) = match known {
+        Some((span, what)) => (span, format!("this is no pipeline, but {what}")),
+        None => (stranger.key_span, "this is no pipeline: it has no `stages`".to_owned()),
+    };
+    faults
+        .error("not-a-pipeline", span, title)
+        .label("a pipeline has no such key")
+        .help("a pipeline has `version: 1`, `name` and `stages`");
+    true
 }
 
 fn version(entry: &Entry, faults: &mut Faults) {
@@ -190,15 +238,19 @@ fn stages(entry: &Entry, faults: &mut Faults) -> Option<Vec<Stage>> {
     let NodeValue::Map(entries) = &entry.value.value else {
         if !expect::is_broken(&entry.value) {
             expect::wrong("stages", &entry.value, "a mapping of names to stages", faults)
-                .help("as in `films: {kind: project, …}`");
+                .help("the name of a stage is its key, as in `films: {kind: project, …}`");
         }
         return None;
     };
     if entries.is_empty() {
-        faults.error("missing-key", entry.key_span, "a pipeline needs at least one stage");
+        faults
+            .error("missing-key", entry.key_span, "a pipeline needs at least one stage")
+            .help("as in `start: {kind: seed, ids: [1726]}`");
     }
     if let Some(beyond) = entries.get(STAGES_MAX) {
-        faults.error("too-many", beyond.key_span, format!("a pipeline has at most {STAGES_MAX} stages"));
+        faults
+            .error("too-many", beyond.key_span, format!("a pipeline has at most {STAGES_MAX} stages"))
+            .help("make several pipelines of it");
         return None;
     }
     let names = Names(entries.iter().map(|entry| entry.key.as_str()).collect());
@@ -220,7 +272,8 @@ fn one_table_a_file(stages: &[Stage], faults: &mut Faults) {
             faults
                 .error("duplicate-output", path.span, "two tables go into this file")
                 .label("the second")
-                .also(first, "the first");
+                .also(first, "the first")
+                .help("give each table a file of its own");
         } else {
             files.insert(file, path.span);
         }

@@ -122,7 +122,7 @@ fn path(entry: &Entry, said: bool, faults: &mut Faults) -> Option<Located<PathBu
     let path = PathBuf::from(&text.value);
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     if text.value.trim().is_empty() || text.value.contains(char::is_control) {
-        faults.error("bad-output", span, "`path` takes the name of a file");
+        faults.error("bad-output", span, "`path` takes the name of a file").help("as in `out/films.parquet`");
     } else if text.value.contains("://") {
         not_available_yet("an object store as `output`", span, faults);
     } else if ending.is_empty() || text.value.ends_with('/') {

@@ -16,7 +16,8 @@ pub(super) fn decode(entry: Option<&Entry>, faults: &mut Faults) -> Map<String, 
     let Some(entry) = entry else { return params };
     let NodeValue::Map(entries) = &entry.value.value else {
         if !expect::is_broken(&entry.value) {
-            expect::wrong("params", &entry.value, "a mapping of names to values", faults);
+            expect::wrong("params", &entry.value, "a mapping of names to values", faults)
+                .help("each has its default, as in `{min_votes: 200}`");
         }
         return params;
     };

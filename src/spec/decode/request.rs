@@ -23,10 +23,51 @@ pub(super) fn path(entry: &Entry, faults: &mut Faults) -> Option<Located<PathTem
     match PathTemplate::parse_path(&text.value) {
         Ok(template) => Some(Located::new(template, text.span)),
         Err(error) => {
-            template_fault("bad-path", &error, text, faults);
+            match meant(&text.value) {
+                Some(meant) => {
+                    faults.error("bad-path", text.span, error.to_string()).help(format!("write {meant}"));
+                }
+                None => template_fault("bad-path", &error, text, faults),
+            }
             None
         }
     }
+}
+
+/// The path that somebody meant who copied an address, forgot the slash or wrote a query into it.
+fn meant(text: &str) -> Option<String> {
+    let mut path = text;
+    if let Some((_, rest)) = text.split_once("://") {
+        path = rest.split_once('/')?.1;
+        path = path.strip_prefix("3/").unwrap_or(path);
+    }
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let path: String = path.chars().filter(|c| !c.is_whitespace()).collect();
+    let path = path
+        .replace("${", "{")
+        .replace("{$item.", "{")
+        .replace("{.", "{")
+        .replace("{{", "{")
+        .replace("}}", "}");
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let path = format!("/{}", segments.join("/"));
+    PathTemplate::parse_path(&path).ok()?;
+    let mut keys = Vec::new();
+    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')).take(APPEND_MAX) {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_.,|-".contains(c);
+        if credential::PARAMETERS.contains(&name.to_lowercase().as_str()) || !value.chars().all(plain) {
+            continue;
+        }
+        keys.push(match name {
+            "append_to_response" => format!("`append: [{}]`", value.replace(',', ", ")),
+            "page" => "`pages`".to_owned(),
+            _ => format!("`query: {{{name}: {value}}}`"),
+        });
+    }
+    if keys.is_empty() {
+        return Some(format!("`{}`", clip(&path)));
+    }
+    Some(format!("`{}` with {}", clip(&path), clip(&keys.join(" and "))))
 }
 
 /// Reads the `path` of a seed, where there is no item yet that could fill a placeholder.
@@ -43,10 +84,7 @@ pub(super) fn seed_path(entry: &Entry, faults: &mut Faults) -> Option<Located<Pa
 }
 
 fn template_fault(code: &'static str, error: &TemplateError, text: Located<String>, faults: &mut Faults) {
-    let fault = faults.error(code, text.span, error.to_string());
-    if let Some(hint) = error.hint() {
-        fault.help(hint);
-    }
+    faults.error(code, text.span, error.to_string()).help(error.hint());
 }
 
 /// How a stage reads what `query` may not say.
@@ -66,7 +104,8 @@ pub(super) fn query(entry: Option<&Entry>, asks: Asks, faults: &mut Faults) -> Q
     let Some(entry) = entry else { return query };
     let NodeValue::Map(parameters) = &entry.value.value else {
         if !expect::is_broken(&entry.value) {
-            expect::wrong("query", &entry.value, "a mapping of names to values", faults);
+            expect::wrong("query", &entry.value, "a mapping of names to values", faults)
+                .help("as in `{language: de}`");
         }
         return query;
     };
@@ -75,11 +114,18 @@ pub(super) fn query(entry: Option<&Entry>, asks: Asks, faults: &mut Faults) -> Q
             continue;
         }
         let takes = "text, a number or a boolean";
+        if let NodeValue::List(_) = parameter.value.value {
+            expect::wrong(&parameter.key, &parameter.value, takes, faults)
+                .help("quote it, with `,` for and, `|` for or, as TMDB reads it: '28,12'");
+            continue;
+        }
         let Some(scalar) = expect::scalar(&parameter.key, &parameter.value, takes, faults) else { continue };
         let span = parameter.value.span;
         match PathTemplate::parse(&scalar.text) {
             Ok(value) if asks == Asks::SeedPages && value.fields().next().is_some() => {
-                faults.error("bad-query", span, "a seed has no item that could fill a placeholder");
+                faults
+                    .error("bad-query", span, "a seed has no item that could fill a placeholder")
+                    .help("write the value itself, or take it from the environment: `${env:NAME}`");
             }
             Ok(value) => query.push((parameter.key.clone(), Located::new(value, span))),
             Err(error) => template_fault("bad-query", &error, Located::new(String::new(), span), faults),
@@ -110,9 +156,7 @@ fn name_belongs(parameter: &Entry, asks: Asks, faults: &mut Faults) -> bool {
         return true;
     }
     let fault = faults.error("bad-query", span, format!("`{}` cannot stand in `query`", clip(&name)));
-    if !instead.is_empty() {
-        fault.help(instead);
-    }
+    fault.help(if instead.is_empty() { "a name has no spaces, as in `include_adult`" } else { instead });
     false
 }
 
@@ -132,11 +176,13 @@ pub(super) fn append(entry: Option<&Entry>, faults: &mut Faults) -> Vec<Located<
                 .error("bad-append", name.span, "`append` takes names of sub-requests")
                 .help("as in `[credits, keywords]`, each name on its own");
         } else if !seen.insert(name.value.clone()) {
-            faults.error(
-                "duplicate-name",
-                name.span,
-                format!("`{}` stands twice in `append`", clip(&name.value)),
-            );
+            faults
+                .error(
+                    "duplicate-name",
+                    name.span,
+                    format!("`{}` stands twice in `append`", clip(&name.value)),
+                )
+                .help("remove one of them");
         } else if seen.len() == APPEND_MAX + 1 {
             faults
                 .error("too-many", name.span, format!("`append` takes at most {APPEND_MAX} names"))

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::super::fault::Faults;
 use super::super::language::{self, ESTIMATE_MAX, PAGES_MAX, SEED_NEEDS_PATH};
 use super::super::model::{ChangesKind, ExportKind, Kind, Seed, SeedSource};
-use super::super::scalar::Core;
+use super::super::scalar::{Core, Style};
 use super::super::tree::{Entry, Node, NodeValue};
 use super::fields::{Fields, Keys};
 use super::request::{self, Asks};
@@ -56,7 +56,9 @@ pub(super) fn decode(fields: Fields<'_>, entries: &[Entry], faults: &mut Faults)
             .also(first.key_span, "the first")
             .help("make a seed of each: a stage reads several by `from: [a, b]`");
     } else if sources.is_empty() {
-        faults.error("missing-key", fields.at(), format!("a seed needs {SOURCES_TOLD}"));
+        faults
+            .error("missing-key", fields.at(), format!("a seed needs {SOURCES_TOLD}"))
+            .help("as in `ids: [1726, 10138]` or `path: /discover/movie`");
     }
     if !has_path {
         for key in SEED_NEEDS_PATH {
@@ -128,7 +130,11 @@ fn id(node: &Node, faults: &mut Faults) -> Option<Value> {
     let scalar = expect::scalar("ids", node, "whole numbers and text", faults)?;
     let value = json::of_scalar(scalar).filter(|_| matches!(scalar.core, Core::Int(_) | Core::String));
     if value.is_none() {
-        expect::wrong("ids", node, "whole numbers and text", faults);
+        expect::wrong("ids", node, "whole numbers and text", faults).help("quote it if it is text");
+    } else if scalar.style == Style::Plain && scalar.core == Core::String && scalar.text.contains(' ') {
+        faults
+            .warning("odd-id", node.span, "an id with a space in it")
+            .help("between two ids stands a comma: `[1, 2]`; quote it if it is one");
     }
     value.map(with_id)
 }
@@ -153,7 +159,8 @@ fn items(entry: &Entry, faults: &mut Faults) -> Option<Vec<Value>> {
             NodeValue::Map(_) => json::of(node, faults),
             NodeValue::Scalar(_) => id(node, faults),
             NodeValue::List(_) => {
-                expect::wrong("items", node, "mappings such as `{id: 1}`", faults);
+                expect::wrong("items", node, "mappings such as `{id: 1}`", faults)
+                    .help("each item is a mapping or an id");
                 None
             }
         })
@@ -163,18 +170,33 @@ fn items(entry: &Entry, faults: &mut Faults) -> Option<Vec<Value>> {
 
 fn warn_empty(entry: &Entry, list: &[Node], faults: &mut Faults) {
     if list.is_empty() {
-        faults.warning("empty-seed", entry.value.span, "this seed has nothing to start from");
+        faults
+            .warning("empty-seed", entry.value.span, "this seed has nothing to start from")
+            .help("put in what to start from, as in `[1726, 10138]`");
     }
 }
 
 fn range(entry: &Entry, faults: &mut Faults) -> Option<SeedSource> {
-    let scalar = expect::scalar("range", &entry.value, "a range such as `1..1000`", faults)?;
+    const TAKES: &str = "a range such as `1..1000`";
+    if let NodeValue::List(_) | NodeValue::Map(_) = entry.value.value {
+        expect::wrong("range", &entry.value, TAKES, faults).help("write the first and the last: `1..1000`");
+        return None;
+    }
+    let scalar = expect::scalar("range", &entry.value, TAKES, faults)?;
     match grammar::range(&scalar.text) {
         Ok((first, last)) => Some(SeedSource::Range { first, last }),
         Err(error) => {
-            faults
-                .error("bad-range", entry.value.span, error.to_string())
-                .help("as in `1..1000`; both ends are in it");
+            let fault = faults.error("bad-range", entry.value.span, error.to_string());
+            let numbers: Vec<u64> = scalar
+                .text
+                .split(|c: char| !c.is_ascii_digit())
+                .filter_map(|number| number.parse().ok())
+                .take(3)
+                .collect();
+            match numbers[..] {
+                [a, b] => fault.help(format!("write `{}..{}`; both ends are in it", a.min(b), a.max(b))),
+                _ => fault.help("as in `1..1000`; both ends are in it"),
+            };
             None
         }
     }

@@ -89,7 +89,9 @@ fn by_ending(path: &str) -> Option<FileFormat> {
 fn path(entry: &Entry, faults: &mut Faults) -> Option<Located<PathBuf>> {
     let text = expect::text(&entry.key, &entry.value, faults)?;
     if text.value.trim().is_empty() || text.value.contains(char::is_control) || text.value.ends_with('/') {
-        faults.error("bad-path", text.span, format!("`{}` takes the name of a file", entry.key));
+        faults
+            .error("bad-path", text.span, format!("`{}` takes the name of a file", entry.key))
+            .help("as in `ids.csv`; a seed reads one file");
         return None;
     }
     if text.value.contains("://") {

@@ -61,13 +61,16 @@ pub(super) fn duration(
         Ok(_) => {
             let (least, most) = (duration_text(least), duration_text(most));
             let title = format!("`{}` takes {least} to {most}", entry.key);
-            faults.error("out-of-range", entry.value.span, title);
+            faults.error("out-of-range", entry.value.span, title).help(format!("as in `{}: 10s`", entry.key));
             None
         }
         Err(error) => {
             let help = match error {
                 grammar::DurationError::NoUnit => format!("write `{}s` for seconds", scalar.text.trim()),
-                grammar::DurationError::Malformed => format!("`{}` takes {TAKES}", entry.key),
+                grammar::DurationError::Malformed => match grammar::meant(&scalar.text) {
+                    Some(meant) => format!("write `{}`", duration_text(meant)),
+                    None => format!("`{}` takes {TAKES}", entry.key),
+                },
             };
             faults.error("bad-duration", entry.value.span, error.to_string()).help(help);
             None
@@ -120,7 +123,9 @@ fn limited(scalar: &Scalar, entry: &Entry, faults: &mut Faults) -> Option<Rate> 
                     scalar.text.trim()
                 )),
                 RateError::Zero => fault.help("write `none` for no limit"),
-                RateError::Malformed | RateError::TooFast => fault.help("as in `40/s`, `100/m` or `1000/h`"),
+                RateError::Malformed | RateError::TooFast => {
+                    fault.help("as in `40/s`, `100/m` or `1000/h`: in a second, a minute or an hour")
+                }
             };
             None
         }

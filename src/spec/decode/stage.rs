@@ -10,6 +10,14 @@ use super::request::{self, Asks};
 use super::{expect, grammar, seed, settings, table};
 
 const KINDS: [&str; 5] = ["seed", "fetch", "expand", "filter", "project"];
+/// What other systems call our kinds.
+const SYNONYMS: [(&[&str], &str); 5] = [
+    (&["source", "start", "input", "ids", "list", "extract"], "seed"),
+    (&["get", "request", "http", "call", "download", "lookup"], "fetch"),
+    (&["crawl", "follow", "explode", "flatten", "similar", "loop"], "expand"),
+    (&["where", "select", "drop", "keep"], "filter"),
+    (&["table", "sink", "output", "write", "load", "projection", "dataset", "parquet"], "project"),
+];
 const PORTS: [(&str, Port); 3] =
     [("found", Port::Found), ("failed", Port::Failed), ("missing", Port::Missing)];
 
@@ -56,9 +64,17 @@ pub(super) fn decode(entry: &Entry, names: &Names<'_>, faults: &mut Faults) -> O
         return None;
     };
     let Some(kind) = entries.iter().find(|entry| entry.key == "kind") else {
-        faults
-            .error("missing-key", entry.key_span, format!("the stage `{}` needs `kind`", clip(&entry.key)))
-            .help(format!("one of {}", KINDS.join(", ")));
+        let title = format!("the stage `{}` needs `kind`", clip(&entry.key));
+        // To YAML `kind:fetch` is one word.
+        let glued = entries.iter().find_map(|entry| Some((entry.key.strip_prefix("kind:")?, entry.key_span)));
+        match glued {
+            Some((word, span)) => faults
+                .error("missing-key", span, title)
+                .help(format!("a space belongs behind the colon: `kind: {}`", clip(word))),
+            None => faults
+                .error("missing-key", entry.key_span, title)
+                .help(format!("one of {}", KINDS.join(", "))),
+        };
         return None;
     };
     let kind_name = expect::text("kind", &kind.value, faults)?;
@@ -71,7 +87,9 @@ pub(super) fn decode(entry: &Entry, names: &Names<'_>, faults: &mut Faults) -> O
         other => {
             let title = format!("there is no kind of stage `{}`", clip(other));
             let fault = faults.error("unknown-kind", kind_name.span, title);
-            match nearest(other, KINDS) {
+            let lower = other.to_ascii_lowercase();
+            let synonym = SYNONYMS.iter().find(|(words, _)| words.contains(&lower.as_str()));
+            match synonym.map(|(_, name)| *name).or_else(|| nearest(other, KINDS)) {
                 Some(name) => fault.did_you_mean(Some(name)),
                 None => fault.help(format!("one of {}", KINDS.join(", "))),
             };
@@ -175,7 +193,9 @@ pub(super) fn from(entry: Option<&Entry>, names: &Names<'_>, faults: &mut Faults
     for node in nodes {
         let Some(port) = port(node, names, faults) else { continue };
         if ports.iter().any(|known| known.value == port.value) {
-            faults.error("duplicate-name", port.span, format!("`{}` stands twice in `from`", port.value));
+            faults
+                .error("duplicate-name", port.span, format!("`{}` stands twice in `from`", port.value))
+                .help("remove one of them: everything is read once");
         }
         // Beyond the number of ports there can only be repetitions, each of which is told.
         if ports.len() < 4 * names.0.len() {
@@ -186,6 +206,11 @@ pub(super) fn from(entry: Option<&Entry>, names: &Names<'_>, faults: &mut Faults
 }
 
 fn port(node: &Node, names: &Names<'_>, faults: &mut Faults) -> Option<Located<PortRef>> {
+    if let NodeValue::Map(_) | NodeValue::List(_) = node.value {
+        expect::wrong("from", node, "a stage, a port, or a list of them", faults)
+            .help("as in `movies`, `similar.found` or `[movies, series]`");
+        return None;
+    }
     let text = expect::text("from", node, faults)?;
     let (stage, port) = match text.value.split_once('.') {
         None => (text.value.as_str(), Some(Port::Main)),
@@ -194,7 +219,12 @@ fn port(node: &Node, names: &Names<'_>, faults: &mut Faults) -> Option<Located<P
             if port.is_none() {
                 let fault =
                     faults.error("unknown-port", node.span, format!("there is no port `.{}`", clip(word)));
-                match nearest(word, PORTS.map(|(name, _)| name)) {
+                let (first, inside) = word.split_once('.').map_or((word, false), |(first, _)| (first, true));
+                match nearest(first, PORTS.map(|(name, _)| name)) {
+                    Some(name) if inside => fault.help(format!(
+                        "write `{}.{name}`: what is inside of it is read by expressions",
+                        clip(stage)
+                    )),
                     Some(name) => fault.help(format!("did you mean `{}.{name}`?", clip(stage))),
                     None => fault.help("the ports are `.found`, `.failed` and `.missing`"),
                 };
@@ -214,7 +244,13 @@ fn known_stage(text: &Located<String>, name: &str, names: &Names<'_>, faults: &m
         let fault = faults.error("unknown-stage", text.span, format!("there is no stage `{}`", clip(name)));
         // Of a fault that is not kept nobody reads the hint, and a hostile list has a hundred thousand.
         if !full {
-            fault.did_you_mean(nearest(name, names.0.iter().copied()));
+            match nearest(name, names.0.iter().copied()) {
+                Some(near) => fault.did_you_mean(Some(near)),
+                None if name.contains(',') => {
+                    fault.help(format!("a list stands in brackets: `[{}]`", clip(name)))
+                }
+                None => fault.help(format!("there are: {}", clip(&names.0.join(", ")))),
+            };
         }
     }
     known

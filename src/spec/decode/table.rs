@@ -50,15 +50,19 @@ fn columns(entry: &Entry, faults: &mut Faults) -> Option<Vec<Column>> {
     let NodeValue::Map(entries) = &node.value else {
         if !expect::is_broken(&entry.value) {
             expect::wrong("columns", &entry.value, "a mapping of names to types", faults)
-                .help("as in `id: int64`");
+                .help("each name with its type, as in `id: int64`");
         }
         return None;
     };
     if entries.is_empty() {
-        faults.error("missing-key", entry.value.span, "a table needs at least one column");
+        faults
+            .error("missing-key", entry.value.span, "a table needs at least one column")
+            .help("as in `id: int64`");
     }
     if let Some(beyond) = entries.get(COLUMNS_MAX) {
-        faults.error("too-many", beyond.key_span, format!("a table has at most {COLUMNS_MAX} columns"));
+        faults
+            .error("too-many", beyond.key_span, format!("a table has at most {COLUMNS_MAX} columns"))
+            .help("make several tables of it, or keep the rest in one column of type `json`");
         return None;
     }
     let mut folded: HashMap<String, Span> = HashMap::new();
@@ -95,7 +99,9 @@ fn column(entry: &Entry, faults: &mut Faults) -> Option<Column> {
         || name.value.len() > COLUMN_NAME_BYTES_MAX
         || name.value.contains(char::is_control)
     {
-        faults.error("bad-name", name.span, format!("`{}` cannot name a column", clip(&name.value)));
+        faults
+            .error("bad-name", name.span, format!("`{}` cannot name a column", clip(&name.value)))
+            .help(format!("a name is one line that is not empty, of at most {COLUMN_NAME_BYTES_MAX} bytes"));
     }
     let mut column = Column {
         name,

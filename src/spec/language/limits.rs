@@ -26,6 +26,8 @@ pub(in super::super) const CONCURRENCY_MAX: u32 = 1024;
 pub(in super::super) const BUFFER_MAX: u32 = 65_536;
 /// Most pages of a list: TMDB's own limit.
 pub(in super::super) const PAGES_MAX: u32 = 500;
+/// Entries of a page, in every list of TMDB.
+pub(in super::super) const PAGE_ENTRIES: u64 = 20;
 /// Most names in `append_to_response`: TMDB's own limit.
 pub(in super::super) const APPEND_MAX: usize = 20;
 

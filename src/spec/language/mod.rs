@@ -23,6 +23,8 @@ mod table;
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 pub(super) use limits::*;
 pub(super) use pattern::{DURATION, IDENTIFIER, Pattern, VARIABLE};
 pub(super) use pipeline::{API, PIPELINE, RATE, RETRY};
@@ -158,9 +160,44 @@ impl Object {
         self.keys.iter().map(|key| key.name)
     }
 
+    /// A value of `name` as one would write it.
+    pub(super) fn example(&self, name: &str) -> Option<String> {
+        let key = self.keys.iter().find(|key| key.name == name)?;
+        let text = match key.takes {
+            Takes::Exactly(word) => word,
+            _ => key.examples.first().copied().or(key.default)?,
+        };
+        Some(in_yaml(&literal(text)))
+    }
+
     /// Whether `name` is one of its keys.
     pub(super) fn has(&self, name: &str) -> bool {
         self.names().any(|known| known == name)
+    }
+}
+
+/// JSON, or else the text itself.
+pub(super) fn literal(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
+}
+
+/// `value` in YAML's flow style, as a person writes it.
+fn in_yaml(value: &Value) -> String {
+    match value {
+        Value::String(text) => {
+            let plain = text.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '$'))
+                && !text.contains(['[', ']', '{', '}', ',', '#', '\''])
+                && !text.contains(": ");
+            if plain { text.clone() } else { format!("'{}'", text.replace('\'', "''")) }
+        }
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(in_yaml).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| format!("{name}: {}", in_yaml(value)));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
     }
 }
 

@@ -63,6 +63,7 @@ pub(in super::super) static PIPELINE: Object = Object {
                 "The stages by name, in the order in which documents pass them: a stage without `from` reads the nearest \
                  one above that fits.",
             )
+            .examples(&[r#"{"start": {"kind": "seed", "ids": [1726]}}"#])
             .required(),
         ],
     )

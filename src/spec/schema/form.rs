@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::language::{DURATION, IDENTIFIER, List, Names, Takes, VARIABLE};
+use super::super::language::{DURATION, IDENTIFIER, List, Names, Takes, VARIABLE, literal};
 use super::reference;
 
 /// The names of the types without parameters.
@@ -11,7 +11,7 @@ const TYPES: [&str; 8] = super::super::column_type::ColumnType::SCALARS;
 /// The schema of `takes`, without words.
 pub(super) fn form(takes: Takes) -> Value {
     match takes {
-        Takes::Exactly(word) => any_of([json!({ "const": super::literal(word) }), variable()]),
+        Takes::Exactly(word) => any_of([json!({ "const": literal(word) }), variable()]),
         Takes::Prose => json!({ "type": "string" }),
         Takes::Text(pattern) => text(pattern.regex),
         Takes::ColumnType => {

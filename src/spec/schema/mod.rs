@@ -9,7 +9,7 @@ mod form;
 
 use serde_json::{Map, Value, json};
 
-use super::language::{self, KINDS, Key, Object, Rule, Takes};
+use super::language::{self, KINDS, Key, Object, Rule, Takes, literal};
 use form::{choice, form};
 
 /// The schema as text, as `docs/pipeline.schema.json` holds it.
@@ -157,11 +157,6 @@ fn sentences(takes: Takes) -> Vec<String> {
             .collect(),
         _ => Vec::new(),
     }
-}
-
-/// JSON, or else the text itself.
-fn literal(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| json!(text))
 }
 
 fn reference(object: &Object) -> String {

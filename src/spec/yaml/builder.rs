@@ -170,7 +170,9 @@ impl<'a> Builder<'a> {
         if self.replaced_bytes <= SOURCE_BYTES_MAX {
             return text;
         }
-        self.faults.error("too-large", span, "the values of variables make the file larger than 1 MiB");
+        self.faults
+            .error("too-large", span, "the values of variables make the file larger than 1 MiB")
+            .help("long lists belong in a file of their own");
         String::new()
     }
 
@@ -179,7 +181,9 @@ impl<'a> Builder<'a> {
             let place = self.variable_span(span, at);
             let title = error.to_string();
             match error {
-                VariableError::Unclosed => self.faults.error("bad-variable", place, title),
+                VariableError::Unclosed => {
+                    self.faults.error("bad-variable", place, title).help("close it: `${env:NAME}`")
+                }
                 VariableError::BadName(_) => self
                     .faults
                     .error("bad-variable", place, title)
@@ -250,7 +254,9 @@ impl<'a> Builder<'a> {
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Stop> {
         let Some(Some(built)) = self.anchors.get(&anchor) else {
-            self.faults.error("recursive-alias", span, "this alias stands within what it names");
+            self.faults
+                .error("recursive-alias", span, "this alias stands within what it names")
+                .help("write out what is meant here");
             return Err(Stop);
         };
         if self.nodes + built.nodes > NODES_MAX {
@@ -311,7 +317,9 @@ impl<'a> Builder<'a> {
     }
 
     fn too_deep(&mut self, span: Span) -> Stop {
-        self.faults.error("too-deep", span, format!("values nest deeper than {DEPTH_MAX} levels"));
+        self.faults
+            .error("too-deep", span, format!("values nest deeper than {DEPTH_MAX} levels"))
+            .help("a pipeline needs six");
         Stop
     }
 }
@@ -327,7 +335,7 @@ fn key_text(node: Node, faults: &mut Faults) -> Key {
             if scalar.text == "<<" {
                 faults
                     .error("merge-key", span, "merge keys are not part of YAML 1.2")
-                    .help("an alias stands for a whole value: `columns: *columns`");
+                    .help("write the keys out; an alias stands for a whole value: `columns: *columns`");
                 return Key { name: String::new(), span, broken: true };
             }
             Key { name: scalar.text, span, broken: scalar.broken }

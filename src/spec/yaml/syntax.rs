@@ -18,20 +18,31 @@ pub(super) fn fault(source: &Source, error: &ScanError, faults: &mut Faults) {
     let length = source.text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
     let span = Span { start, end: start + length };
     if *error.kind() == ErrorKind::RecursionLimitExceeded {
-        faults.error("too-deep", span, format!("values nest deeper than {DEPTH_MAX} levels"));
+        faults
+            .error("too-deep", span, format!("values nest deeper than {DEPTH_MAX} levels"))
+            .help("a pipeline needs six");
         return;
     }
     let (_, line_start) = source.line_start(start);
     let line = source.text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-    let help = if line.len() <= LINE_BYTES_MAX { help(line) } else { None };
-    let fault = faults.error("syntax", span, format!("this is not YAML: {}", clip(&error.info())));
-    if let Some(help) = help {
-        fault.help(help);
-    }
+    let before = source.text[..line_start].lines().next_back().unwrap_or_default();
+    let info = error.info();
+    let help = if line.len().max(before.len()) <= LINE_BYTES_MAX { help(line, before, &info) } else { None };
+    // What the parser was about is seen at the place.
+    let what = match info.split_once(", ") {
+        Some((start, rest)) if start.starts_with("while parsing") => rest,
+        _ => info.as_str(),
+    };
+    faults
+        .error("syntax", span, format!("this is not YAML: {}", clip(what)))
+        .help(help.unwrap_or_else(|| GENERAL.to_owned()));
 }
 
+/// What may be said where nothing gives the slip away.
+const GENERAL: &str = "look at the quotes, brackets and indentation of this line and of the one above it";
+
 /// The slip behind a line that is not YAML: most are values of ours that YAML takes for its own signs.
-fn help(line: &str) -> Option<String> {
+fn help(line: &str, before: &str, info: &str) -> Option<String> {
     const SIGNS: [char; 10] = ['[', '{', '@', '%', '`', '|', '&', '*', '!', '>'];
     if line.trim_start_matches(' ').starts_with('\t') {
         return Some("indent with spaces, not with tabs".to_owned());
@@ -48,6 +59,32 @@ fn help(line: &str) -> Option<String> {
     }
     if line.split_once("path: /").is_some_and(|(before, path)| before.contains('{') && path.contains('{')) {
         return Some("between `{` and `}` a path with braces must be quoted: '/movie/{id}'".to_owned());
+    }
+    if info.contains("single-quoted") {
+        return Some("within single quotes an apostrophe is written twice: 'It''s'".to_owned());
+    }
+    if info.contains("double-quoted") {
+        return Some(
+            "the text ends at its second quote: put the whole value into single quotes, '…'".to_owned(),
+        );
+    }
+    if let Some(glued) = glued(line).filter(|_| info.contains("simple key")) {
+        return Some(format!("a space belongs behind the colon: `{}`", clip(&glued)));
+    }
+    if info.contains("flow") && [line, before].iter().any(|line| line.contains(" #")) {
+        return Some("YAML takes what follows ` #` for a comment: quote a value that holds it".to_owned());
+    }
+    if info.contains("illegal placement of ':'") {
+        return Some("close the `[` or `{` that is open above".to_owned());
+    }
+    if info.contains("mismatched bracket") {
+        return Some("brackets close in the reverse order in which they open".to_owned());
+    }
+    if info.contains("unexpected character") {
+        return Some("remove it: it cannot stand in YAML".to_owned());
+    }
+    if info.contains("block mapping") {
+        return Some("the keys of one mapping stand in the same column".to_owned());
     }
     if line.matches(": ").count() > 1 && !line.contains(['{', '[']) {
         return Some("a value with `: ` in it must be quoted".to_owned());
@@ -76,12 +113,38 @@ fn split_type(line: &str) -> Option<&str> {
     Some(line[start..].trim_end())
 }
 
+/// `name:value` with the space that it lacks.
+fn glued(line: &str) -> Option<String> {
+    let line = line.trim().trim_start_matches("- ");
+    let (name, value) = line.split_once(':')?;
+    let is_name =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    let is_glued = !value.is_empty() && !value.starts_with([' ', '/']);
+    (is_name && is_glued).then(|| format!("{name}: {value}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_line_gives_the_slip_away() {
+        let flow = "while parsing a flow mapping, did not find expected ',' or '}'";
+        for (line, before, info, expected) in [
+            ("name:bad", "version: 1", "simple key expected ':'", Some("`name: bad`")),
+            ("ids:[1, 2]", "", "simple key expected ':'", Some("`ids: [1, 2]`")),
+            ("https://a", "", "simple key expected ':'", None),
+            ("a: 'It's", "", "invalid trailing content after single-quoted scalar", Some("''")),
+            ("a: \"b\" == 1", "", "invalid trailing content after double-quoted scalar", Some("'…'")),
+            ("  required: true}", "{value: .a + \" #\",", flow, Some(" #")),
+            (" ids: 1", "", "while parsing a block mapping, did not find expected key", Some("column")),
+            ("b:", "a: [1", "illegal placement of ':' indicator", Some("close")),
+            ("a: [1}", "", "mismatched bracket '[' closed by '}'", Some("reverse")),
+        ] {
+            let help = help(line, before, info);
+            assert_eq!(help.is_some(), expected.is_some(), "{line}");
+            assert!(help.unwrap_or_default().contains(expected.unwrap_or_default()), "{line}");
+        }
         for (line, expected) in [
             ("\tstart: 1", Some("tabs")),
             ("  genre: struct<id: int64>", Some(": 'struct<id: int64>'")),
@@ -98,7 +161,7 @@ mod tests {
             ("ids: [1, 2", None),
             ("a: 'b", None),
         ] {
-            let help = help(line);
+            let help = help(line, "", "");
             assert_eq!(help.is_some(), expected.is_some(), "{line}");
             assert!(help.unwrap_or_default().contains(expected.unwrap_or_default()), "{line}");
         }

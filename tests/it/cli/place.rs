@@ -14,7 +14,7 @@ name: small
 params: {least: 0}
 api: {rate: 1000/s}
 stages:
-  ids: {kind: seed, ids: [1726, 24428, 299536]}
+  ids: {kind: seed, ids: [1726, 24428, 299536], where: .id > $params.least}
   movies: {kind: fetch, path: '/movie/{id}'}
   films:
     kind: project

@@ -44,7 +44,7 @@ fn every_starter_validates_runs_and_leaves_tables() {
     for template in ["films", "people", "series", "discover"] {
         let place = Place::new();
         let wrote = place.check(&["init", "my-first", "--template", template], &[]);
-        assert!(wrote.starts_with("exit 0\n--- stdout\n--- stderr\nwrote my-first.yaml\n"), "{wrote}");
+        assert!(wrote.starts_with("exit 0\n--- stdout\n--- stderr\nwrote my-first.yaml, "), "{wrote}");
         let valid = place.check(&["validate", "my-first.yaml"], &[]);
         assert!(
             valid.starts_with("exit 0\n--- stdout\nmy-first.yaml: ok") && valid.ends_with("--- stderr\n"),
@@ -126,7 +126,11 @@ fn init_overwrites_nothing_unasked() {
     }
     insta::assert_snapshot!(shown);
     let printed = text(&place.run(&["init", "--file", "-"], &[]).stdout);
-    assert_eq!(printed, std::fs::read_to_string(place.path().join("films.yaml")).unwrap());
+    let written = std::fs::read_to_string(place.path().join("films.yaml")).unwrap();
+    // On stdout there is no file beside it that a first line could name.
+    let (first, written) = written.split_once('\n').unwrap();
+    assert_eq!(first, "# yaml-language-server: $schema=tmdb-etl.schema.json");
+    assert_eq!(printed, written);
 }
 
 #[test]

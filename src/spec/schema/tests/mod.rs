@@ -1,5 +1,7 @@
 //! The schema against the decoder: both are made from one table, and these tests hold them together.
 
+mod marks;
+
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,9 +12,10 @@ use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use super::super::language::{
     API, COLUMN, EXPAND, FETCH, FILE, FILTER, Key, OUTPUT, Object, PIPELINE, PROJECT, RATE, RETRY, SEED,
+    literal,
 };
 use super::super::{Faults, Source};
-use super::{document, literal, schema};
+use super::{document, schema};
 use crate::plan;
 
 fn root() -> &'static Path {
@@ -369,34 +372,4 @@ fn what_the_decoder_takes_the_schema_takes() {
         }
     }
     assert!(taken > 300, "{taken}");
-}
-
-/// How a bad file is marked that cannot say it in its first line.
-const UNMARKED: [(&str, &str); 1] = [("empty.yaml", "structural")];
-
-#[test]
-fn exactly_the_structural_faults_are_refused() {
-    let validator = validator();
-    let mut wrong = Vec::new();
-    let mut counts = [0; 3];
-    for (name, bytes) in files("tests/data/bad") {
-        let text = String::from_utf8(bytes.clone()).ok();
-        let found = match text.as_deref().and_then(as_json) {
-            None => "syntax",
-            Some(value) if validator.is_valid(&value) => "semantic",
-            Some(_) => "structural",
-        };
-        counts
-            [["syntax", "structural", "semantic"].iter().position(|mark| *mark == found).expect("a mark")] +=
-            1;
-        let start = String::from_utf8_lossy(&bytes);
-        let mark =
-            start.lines().next().and_then(|line| line.trim_start_matches('\u{feff}').strip_prefix("# "));
-        let mark = UNMARKED.iter().find(|(file, _)| *file == name).map(|(_, mark)| *mark).or(mark);
-        if mark != Some(found) {
-            wrong.push(format!("{name}: marked {}, and is {found}", mark.unwrap_or("nothing")));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(counts.iter().all(|count| *count >= 1), "{counts:?}");
 }
