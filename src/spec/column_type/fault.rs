@@ -123,14 +123,16 @@ pub struct TypeFault {
 
 impl TypeFault {
     /// What to do about it; `text` is the one that was read.
-    pub fn help(&self, text: &str) -> Option<String> {
+    pub fn help(&self, text: &str) -> String {
         let meant = self.meant(text).map(|meant| format!("did you mean `{meant}`?"));
         match (meant, self.error.help()) {
             // That there is no such name says no more than the name that was meant.
-            (Some(meant), _) if matches!(self.error, TypeError::Unknown(_)) => Some(meant),
-            (Some(meant), Some(help)) => Some(format!("{meant} {help}")),
-            (None, None) => Some("as in `list<string>` or `struct<id: int64, name: string>`".to_owned()),
-            (meant, help) => meant.or(help),
+            (Some(meant), _) if matches!(self.error, TypeError::Unknown(_)) => meant,
+            (Some(meant), Some(help)) => format!("{meant} {help}"),
+            (Some(meant), None) => meant,
+            (None, help) => {
+                help.unwrap_or_else(|| "as in `list<string>` or `struct<id: int64, name: string>`".to_owned())
+            }
         }
     }
 

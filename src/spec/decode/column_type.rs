@@ -58,7 +58,6 @@ fn tell(fault: &TypeFault, text: &Located<String>, faults: &mut Faults) {
     }
     let help = fault.help(&text.value);
     let told = faults.error("unknown-type", place(fault, text), fault.to_string());
-    let Some(help) = help else { return };
     // Whoever followed the hint would else fall into the trap of YAML next.
     let plain = text.span.end - text.span.start == text.value.len();
     let needs_quotes = plain && help.contains("struct<") && help.contains(": ") && !help.contains('…');

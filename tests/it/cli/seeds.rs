@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tmdb_etl::mock::Config;
 
 use super::Server;
@@ -152,7 +152,7 @@ fn file_that_is_not_there_is_a_warning_until_a_run_needs_it() {
     place.write("small.yaml", &pipeline("file: none.csv"));
     insta::assert_snapshot!("no_such_file", place.check(&["validate", "small.yaml"], &[]));
     fs::write(place.path().join("none.csv"), "id\n1\n").unwrap();
-    assert!(!place.check(&["validate", "small.yaml"], &[]).contains("warning"));
+    assert!(!place.check(&["validate", "small.yaml"], &[]).contains("no-such-file"));
 }
 
 #[test]
@@ -166,7 +166,9 @@ fn plan_is_written_for_people_machines_and_pictures() {
     };
     let object = |arguments: &[&str]| -> Value { serde_json::from_str(&run(arguments)).unwrap() };
     let plain = object(&["--format", "json"]);
-    assert_eq!((&plain["requests"]["most"], &plain["warnings"]), (&Value::Null, &Value::Array(Vec::new())));
+    let warnings: Vec<_> =
+        plain["warnings"].as_array().unwrap().iter().map(|warning| &warning["code"]).collect();
+    assert_eq!((&plain["requests"]["most"], &warnings[..]), (&Value::Null, &[&json!("fast-rate")][..]));
     let limited = object(&["--format", "json", "--limit", "7"]);
     assert_eq!(limited["requests"]["most"], 10);
     let probed = object(&["--format", "json", "--probe", "--mock"]);
@@ -175,8 +177,8 @@ fn plan_is_written_for_people_machines_and_pictures() {
     place.write("missing.yaml", &pipeline("file: none.csv"));
     let missing = text(&place.run(&["plan", "missing.yaml", "--format", "json"], &[]).stdout);
     let missing: Value = serde_json::from_str(&missing).unwrap();
-    assert_eq!(missing["warnings"][0]["code"], "no-such-file");
+    let warned = missing["warnings"].as_array().unwrap().iter().any(|it| it["code"] == "no-such-file");
+    assert!(warned);
     let unasked = place.run(&["plan", "small.yaml", "--probe"], &[]);
     assert_eq!(unasked.status.code(), Some(2), "{}", place.shown(&unasked));
-    insta::assert_snapshot!("help_plan", place.check(&["plan", "--help"], &[]));
 }
