@@ -13,10 +13,6 @@ use tmdb_etl::spec::{Severity, Source};
 
 use blocks::{Block, blocks, whole};
 
-/// Commands and options that the pages show and this version has not: lines with one of them are passed over, and
-/// so are blocks with a part of the language that is not available yet.
-const LATER: [&str; 0] = [];
-
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -61,9 +57,6 @@ fn every_block_of_yaml_is_what_its_page_says_it_is() {
         match block.mark("refused") {
             Some(code) => assert_eq!(codes, [code], "{}\n{told}", block.place),
             None if codes.is_empty() => {}
-            None if !LATER.is_empty() && codes.contains(&"not-available-yet") => {
-                eprintln!("{}: passed over: {codes:?}", block.place);
-            }
             None => panic!("{}\n{text}\n{told}", block.place),
         }
     }
@@ -134,10 +127,6 @@ fn every_call_of_the_program_on_a_page_can_be_parsed() {
     for block in blocks_in("sh") {
         for line in block.text.lines() {
             let Some(arguments) = arguments(line) else { continue };
-            if arguments.iter().any(|word| LATER.contains(&word.as_str())) {
-                eprintln!("{}: passed over: {line}", block.place);
-                continue;
-            }
             // clap reads from left to right: help is shown only if everything before it is known.
             let output = program(folder.path()).args(&arguments).arg("--help").output().unwrap();
             let told = String::from_utf8_lossy(&output.stderr);
@@ -202,81 +191,47 @@ fn table_of_contents_has_every_chapter() {
     }
 }
 
-/// The keys of the language where there is no schema to read them from.
-const KEYS: [&str; 46] = [
-    "version",
-    "name",
-    "description",
-    "params",
-    "api",
-    "max_failures",
-    "stages", // the pipeline
-    "base_url",
-    "language",
-    "rate",
-    "connections",
-    "timeout",
-    "retry", // api
-    "limit",
-    "burst",
-    "attempts",
-    "max_elapsed", // rate and retry
-    "kind",
-    "from",
-    "concurrency",
-    "buffer", // every stage
-    "ids",
-    "items",
-    "range",
-    "file",
-    "export",
-    "changes",
-    "estimate",
-    "column", // seed
-    "path",
-    "query",
-    "pages",
-    "append", // whatever asks
-    "when",
-    "where",
-    "take",
-    "into",
-    "max_depth",
-    "max_items", // expand and filter
-    "order",
-    "rows",
-    "columns",
-    "output", // project
-    "value",
-    "required",
-    "on_mismatch", // columns; `type`, `format` and `compression` are words of many places
-];
-
-/// Adds every name under `properties`, however deep.
-fn properties(schema: &Value, names: &mut BTreeSet<String>) {
+/// Adds every key with its default, however deep in the schema it stands.
+fn properties(schema: &Value, keys: &mut BTreeSet<(String, Option<String>)>) {
     match schema {
         Value::Object(fields) => {
             for (name, field) in fields {
-                if let ("properties", Value::Object(keys)) = (name.as_str(), field) {
-                    names.extend(keys.keys().cloned());
+                if let ("properties", Value::Object(properties)) = (name.as_str(), field) {
+                    for (key, property) in properties {
+                        let default = property.get("default").map(|default| match default {
+                            Value::String(text) => text.clone(),
+                            other => other.to_string(),
+                        });
+                        keys.insert((key.clone(), default));
+                    }
                 }
-                properties(field, names);
+                properties(field, keys);
             }
         }
-        Value::Array(elements) => elements.iter().for_each(|element| properties(element, names)),
+        Value::Array(elements) => elements.iter().for_each(|element| properties(element, keys)),
         _ => {}
     }
 }
 
 #[test]
-fn every_key_of_the_language_has_a_line_in_the_reference() {
+fn every_key_of_the_language_has_a_line_in_the_reference_with_its_default() {
     let text = fs::read_to_string(root().join("docs/PIPELINES.md")).unwrap();
-    let mut keys: BTreeSet<String> = ["type", "format", "compression"].map(str::to_owned).into();
-    match fs::read(root().join("docs/pipeline.schema.json")) {
-        Ok(schema) => properties(&serde_json::from_slice(&schema).unwrap(), &mut keys),
-        Err(_) => keys.extend(KEYS.map(str::to_owned)),
-    }
-    for key in keys {
-        assert!(text.lines().any(|line| line.starts_with(&format!("| `{key}` |"))), "no line for `{key}`");
+    let schema = fs::read(root().join("docs/pipeline.schema.json")).unwrap();
+    let mut keys = BTreeSet::new();
+    properties(&serde_json::from_slice(&schema).unwrap(), &mut keys);
+    assert!(keys.len() > 50, "{}", keys.len());
+    for (key, default) in keys {
+        let start = format!("| `{key}` |");
+        let lines: Vec<&str> = text.lines().filter(|line| line.starts_with(&start)).collect();
+        assert!(!lines.is_empty(), "no line for `{key}`");
+        let cell = match default.as_deref() {
+            None => continue,
+            Some("{}" | "[]") => "none".to_owned(),
+            // As many pages as the API gives.
+            Some("500") => "`all`".to_owned(),
+            Some(default) => format!("`{default}`"),
+        };
+        let told = |line: &&str| line.split('|').nth(3).is_some_and(|default| default.contains(&cell));
+        assert!(lines.iter().any(told), "no line for `{key}` has the default {cell}: {lines:#?}");
     }
 }

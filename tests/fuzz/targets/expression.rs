@@ -20,7 +20,8 @@ fuzz_target!(|bytes: &[u8]| {
         "version: 1\nname: fuzz\nstages:\n  ids: {{kind: seed, ids: [1]}}\n  \
          movies: {{kind: fetch, path: '/movie/{{id}}'}}\n  films:\n    kind: project\n    columns:\n      \
          a: {{type: json, value: {value}}}\n      b: {{type: list<string>, value: {value}}}\n      \
-         c: {{type: int64, value: {value}}}\n    output: {{path: a.parquet}}\n"
+         c: {{type: int64, value: {value}}}\n      \
+         d: {{type: 'list<struct<a: int64, b: list<string>>>', value: {value}}}\n    output: {{path: a.parquet}}\n"
     );
     for table in tables(&pipeline).iter().flatten() {
         both_ways(table, body.as_bytes());

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tmdb_etl::plan::{self, Options};
+use tmdb_etl::plan::{self, Options, Outlook};
 use tmdb_etl::spec::Source;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -17,7 +17,10 @@ fuzz_target!(|bytes: &[u8]| {
     match plan::read(&source, &[], &variables, &Options::default()) {
         Ok(compiled) => {
             assert!(!compiled.warnings.has_errors());
-            assert!(!plan::describe(&compiled.plan).is_empty());
+            let outlook = Outlook::default();
+            assert!(!plan::describe(&compiled.plan, &outlook).is_empty());
+            assert!(plan::to_json(&compiled.plan, &outlook).is_object());
+            assert!(plan::to_mermaid(&compiled.plan).starts_with("flowchart"));
         }
         Err(faults) => {
             assert!(faults.has_errors());

@@ -36,6 +36,10 @@ stages:
       n: {type: list<int64>, value: '[.l[].id]'}
       m: {type: list<date>, value: .l}
       whole: {type: json, value: .}
+      s: {type: 'struct<a: string, i: int32, l: list<int64>, o: struct<a: date>>', value: .o}
+      ls: {type: 'list<struct<id: int64, a: string, b: bool>>', value: .l}
+      built: {type: 'list<struct<id: int64, t: timestamp>>', value: '[.l[] | {id, t: .a}]'}
+      ll: list<list<json>>
     output: {path: films.parquet}
   rows:
     kind: project
@@ -45,7 +49,7 @@ stages:
       a: {type: string, on_mismatch: drop}
       b: {type: list<bool>, value: .l}
       parent: {type: string, value: $doc.a}
-      o: json
+      o: {type: 'struct<a: json, i: int64>', on_mismatch: drop}
     output: {path: rows.parquet}
 "#;
 
