@@ -42,6 +42,7 @@ fuzz_target!(|input: (u16, Option<u32>, Option<String>, &[u8])| {
     // Most statuses mean the same; 200 is where the body is read.
     let status = [200, 200, 200, 401, 404, 429, 500, 503, status][usize::from(status % 9)];
     let response = Response {
+        redirect: None,
         status,
         retry_after: retry_after.map(|seconds| Duration::from_secs(u64::from(seconds))),
         content_type,
