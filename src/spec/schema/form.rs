@@ -13,7 +13,7 @@ pub(super) fn form(takes: Takes) -> Value {
     match takes {
         Takes::Exactly(word) => any_of([json!({ "const": literal(word) }), variable()]),
         Takes::Prose => json!({ "type": "string" }),
-        Takes::Text(pattern) => text(pattern.regex),
+        Takes::Text(pattern) => told(text(pattern.regex), pattern.says),
         Takes::ColumnType => {
             let lists = TYPES.map(|name| format!("list<{name}>"));
             let words: Vec<&str> = TYPES.into_iter().chain(lists.iter().map(String::as_str)).collect();
@@ -21,16 +21,21 @@ pub(super) fn form(takes: Takes) -> Value {
             any_of([json!({ "enum": words }), text(&column_type())])
         }
         Takes::Expression => json!({ "type": ["string", "number", "boolean"], "pattern": r"\S" }),
-        Takes::Time(..) => text(DURATION.regex),
+        Takes::Time(..) => told(text(DURATION.regex), DURATION.says),
         Takes::Whole(least, most) => {
             let mut schema = json!({ "type": ["integer", "string"], "minimum": least, "pattern": VARIABLE });
+            let mut says = format!("A whole number, at least {least}.");
             if most < i64::MAX as u64 {
                 schema["maximum"] = json!(most);
+                says = format!("A whole number from {least} to {most}.");
             }
-            schema
+            told(schema, &says)
         }
         Takes::Id => json!({ "type": ["integer", "string"] }),
-        Takes::Boolean => json!({ "type": ["boolean", "string"], "pattern": VARIABLE }),
+        Takes::Boolean => told(
+            json!({ "type": ["boolean", "string"], "pattern": VARIABLE }),
+            "`true` or `false`, without quotes.",
+        ),
         Takes::Scalar => {
             let template = format!(r"(?:[^{{}}]|\{{{}\}})+", IDENTIFIER.regex);
             json!({ "type": ["string", "number", "boolean"], "pattern": whole(&template) })
@@ -43,6 +48,14 @@ pub(super) fn form(takes: Takes) -> Value {
         Takes::Either(forms) => any_of(forms.iter().map(|takes| form(*takes))),
         Takes::Anything => json!({}),
     }
+}
+
+/// What editors say instead of the pattern that a text does not match (a keyword of the YAML language server).
+fn told(mut schema: Value, says: &str) -> Value {
+    if !says.is_empty() {
+        schema["patternErrorMessage"] = json!(says);
+    }
+    schema
 }
 
 /// One of several.
