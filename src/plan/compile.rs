@@ -98,9 +98,10 @@ impl Compiler<'_> {
             Kind::Seed(seed) => self.seed(seed).map(StageKind::Seed),
             Kind::Fetch(fetch) => Some(StageKind::Fetch(self.fetch(fetch))),
             Kind::Expand(expand) => self.expand(expand).map(StageKind::Expand),
-            Kind::Filter(filter) => {
-                self.expr(&filter.where_).map(|where_| StageKind::Filter(FilterPlan { where_ }))
-            }
+            Kind::Filter(filter) => self
+                .condition(Some(&filter.where_))
+                .flatten()
+                .map(|where_| StageKind::Filter(FilterPlan { where_ })),
             Kind::Project(project) => {
                 self.project(stage, project).map(|table| StageKind::Project(Arc::new(table)))
             }
@@ -108,7 +109,7 @@ impl Compiler<'_> {
     }
 
     fn seed(&mut self, seed: &Seed) -> Option<SeedPlan> {
-        let where_ = self.optional(seed.where_.as_ref());
+        let where_ = self.condition(seed.where_.as_ref());
         let source = match &seed.source {
             SeedSource::Items(items) => Some(SeedItems::Listed(Arc::new(items.clone()))),
             SeedSource::Range { first, last } => Some(SeedItems::Range { first: *first, last: *last }),
@@ -133,8 +134,8 @@ impl Compiler<'_> {
     }
 
     fn expand(&mut self, expand: &Expand) -> Option<ExpandPlan> {
-        let when = self.optional(expand.when.as_ref());
-        let where_ = self.optional(expand.where_.as_ref());
+        let when = self.condition(expand.when.as_ref());
+        let where_ = self.condition(expand.where_.as_ref());
         let request = expand.path.as_ref().map(|path| self.request(&path.value, &expand.query, &[]));
         // Without a path the file was refused if it had no `items`.
         let items = self.default(expand.items.as_ref(), ".results[]");
@@ -197,6 +198,17 @@ impl Compiler<'_> {
         }
     }
 
+    /// `when` or `where`.
+    fn condition(&mut self, expr: Option<&Located<String>>) -> Option<Option<Expr>> {
+        let compiled = self.optional(expr);
+        if let (Some(Some(compiled)), Some(expr)) = (&compiled, expr)
+            && compiled.uses().assigns
+        {
+            assignment(expr.span, self.faults);
+        }
+        compiled
+    }
+
     fn default(&mut self, expr: Option<&Located<String>>, default: &str) -> Option<Expr> {
         match expr {
             Some(expr) => self.expr(expr),
@@ -239,6 +251,9 @@ pub(super) fn expression(
             return None;
         }
     };
+    if expr.uses().tests_assignment {
+        assignment(span, faults);
+    }
     if let (Some(params), FieldSet::Fields(fields)) = (params, expr.params()) {
         for field in fields.iter().filter(|field| !params.contains_key(*field)) {
             let near = nearest(field, params.keys().map(String::as_str));
@@ -250,6 +265,12 @@ pub(super) fn expression(
         }
     }
     Some(expr)
+}
+
+fn assignment(span: Span, faults: &mut Faults) {
+    faults
+        .warning("assignment", span, "`=` assigns in jq: as a condition this always holds")
+        .help("write `==` to compare");
 }
 
 /// The default value of a column: the field of its name.

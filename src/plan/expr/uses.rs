@@ -76,7 +76,14 @@ pub struct Uses {
     pub params: FieldSet,
     /// `$meta`.
     pub meta: bool,
+    /// The whole is an assignment (`.a = 1`), which as a condition holds for everything.
+    pub assigns: bool,
+    /// An assignment stands within it where a condition is tested.
+    pub tests_assignment: bool,
 }
+
+/// Functions whose last argument is a condition.
+const TESTS: [&str; 5] = ["select", "any", "all", "until", "while"];
 
 /// Names of the functions that are called, whatever the number of arguments.
 pub(super) type Calls<'s> = BTreeSet<&'s str>;
@@ -85,6 +92,7 @@ pub(super) type Calls<'s> = BTreeSet<&'s str>;
 pub(super) fn walk<'s>(source: &'s str, term: &Term<&'s str>) -> Result<(Uses, Calls<'s>), ExprFault> {
     let mut walk = Walk::new(source);
     walk.term(term);
+    walk.uses.assigns = is_assignment(term);
     walk.fault.map_or(Ok((walk.uses, walk.calls)), Err)
 }
 
@@ -163,6 +171,7 @@ impl<'s> Walk<'s> {
             }
             Term::IfThenElse(branches, otherwise) => {
                 for (condition, then) in branches {
+                    self.test(condition);
                     self.term(condition);
                     self.term(then);
                 }
@@ -183,11 +192,21 @@ impl<'s> Walk<'s> {
                     );
                 }
                 self.calls.insert(name);
+                if TESTS.contains(name) {
+                    // `until` and `while` have theirs in front.
+                    let condition =
+                        if matches!(*name, "until" | "while") { args.first() } else { args.last() };
+                    condition.into_iter().for_each(|condition| self.test(condition));
+                }
                 self.terms(args);
             }
             Term::Var(name) => self.variable(name, None),
             Term::Path(head, path) => self.path(head, path),
         }
+    }
+
+    fn test(&mut self, condition: &Term<&'s str>) {
+        self.uses.tests_assignment |= is_assignment(condition);
     }
 
     fn definition(&mut self, definition: &Def<&'s str>) {
@@ -251,5 +270,14 @@ impl<'s> Walk<'s> {
             Some(field) => set.insert(field),
             None => *set = FieldSet::All,
         }
+    }
+}
+
+/// Whether it, or a side of its `and` or `or`, is `left = right`.
+fn is_assignment(term: &Term<&str>) -> bool {
+    match term {
+        Term::BinOp(_, BinaryOp::Assign, _) => true,
+        Term::BinOp(left, BinaryOp::And | BinaryOp::Or, right) => is_assignment(left) || is_assignment(right),
+        _ => false,
     }
 }
