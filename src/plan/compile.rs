@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 use serde_json::{Map, Value};
 
-use super::expr::{Expr, FieldSet};
+use super::expr::{Assigns, Expr, FieldSet};
 use super::fields::kept_fields;
 use super::graph::{Graph, wire};
 use super::slip;
@@ -199,10 +199,11 @@ impl Compiler<'_> {
     }
 
     /// `when` or `where`.
+    #[expect(clippy::option_option, reason = "as `optional`")]
     fn condition(&mut self, expr: Option<&Located<String>>) -> Option<Option<Expr>> {
         let compiled = self.optional(expr);
         if let (Some(Some(compiled)), Some(expr)) = (&compiled, expr)
-            && compiled.uses().assigns
+            && compiled.uses().assigns == Assigns::Whole
         {
             assignment(expr.span, self.faults);
         }
@@ -251,7 +252,7 @@ pub(super) fn expression(
             return None;
         }
     };
-    if expr.uses().tests_assignment {
+    if expr.uses().assigns == Assigns::Test {
         assignment(span, faults);
     }
     if let (Some(params), FieldSet::Fields(fields)) = (params, expr.params()) {

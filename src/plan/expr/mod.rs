@@ -34,7 +34,7 @@ pub use path::{PlainPath, Root, Step};
 pub use scan::JsonFault;
 pub use scope::{EvalError, Input, Items, RunScope, Scope, Truth};
 pub(crate) use scope::{Output, meta_field};
-pub use uses::{FieldSet, META_FIELDS, Uses};
+pub use uses::{Assigns, FieldSet, META_FIELDS, Uses};
 
 /// The variables of every expression, in the order in which they are bound.
 pub const VARIABLES: [&str; 5] = ["$doc", "$item", "$parent", "$params", "$meta"];

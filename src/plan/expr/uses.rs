@@ -76,10 +76,20 @@ pub struct Uses {
     pub params: FieldSet,
     /// `$meta`.
     pub meta: bool,
-    /// The whole is an assignment (`.a = 1`), which as a condition holds for everything.
-    pub assigns: bool,
-    /// An assignment stands within it where a condition is tested.
-    pub tests_assignment: bool,
+    /// Where in it an assignment (`.a = 1`) is, which as a condition holds for everything.
+    pub assigns: Assigns,
+}
+
+/// Where assignments are in an expression.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Assigns {
+    /// Nowhere that matters.
+    #[default]
+    No,
+    /// The whole is one.
+    Whole,
+    /// Within it, where a condition is tested.
+    Test,
 }
 
 /// Functions whose last argument is a condition.
@@ -92,7 +102,9 @@ pub(super) type Calls<'s> = BTreeSet<&'s str>;
 pub(super) fn walk<'s>(source: &'s str, term: &Term<&'s str>) -> Result<(Uses, Calls<'s>), ExprFault> {
     let mut walk = Walk::new(source);
     walk.term(term);
-    walk.uses.assigns = is_assignment(term);
+    if walk.uses.assigns == Assigns::No && is_assignment(term) {
+        walk.uses.assigns = Assigns::Whole;
+    }
     walk.fault.map_or(Ok((walk.uses, walk.calls)), Err)
 }
 
@@ -196,7 +208,9 @@ impl<'s> Walk<'s> {
                     // `until` and `while` have theirs in front.
                     let condition =
                         if matches!(*name, "until" | "while") { args.first() } else { args.last() };
-                    condition.into_iter().for_each(|condition| self.test(condition));
+                    if let Some(condition) = condition {
+                        self.test(condition);
+                    }
                 }
                 self.terms(args);
             }
@@ -206,7 +220,9 @@ impl<'s> Walk<'s> {
     }
 
     fn test(&mut self, condition: &Term<&'s str>) {
-        self.uses.tests_assignment |= is_assignment(condition);
+        if is_assignment(condition) {
+            self.uses.assigns = Assigns::Test;
+        }
     }
 
     fn definition(&mut self, definition: &Def<&'s str>) {
