@@ -84,6 +84,28 @@ fn of_stage(stage: &[Entry], api: &Api, faults: &mut Faults) {
     }
     for key in ["when", "where"] {
         if let Some(entry) = find(stage, key)
+            && assigns(text(entry))
+        {
+            faults
+                .warning(
+                    "constant-condition",
+                    entry.value.span,
+                    format!("`=` in `{key}` sets a field, and always holds"),
+                )
+                .help("`==` compares");
+        }
+        if let Some(entry) = find(stage, key)
+            && text(entry).trim_start().starts_with("not .")
+        {
+            faults
+                .warning(
+                    "constant-condition",
+                    entry.value.span,
+                    format!("`{key}` never holds: `not` reads what stands before it"),
+                )
+                .help("put it behind, as in `.adult | not`");
+        }
+        if let Some(entry) = find(stage, key)
             && let Some(holds) = constant(text(entry))
         {
             let (title, help) = if holds {
@@ -92,7 +114,10 @@ fn of_stage(stage: &[Entry], api: &Api, faults: &mut Faults) {
                     "remove it, or say when it holds, as in `.vote_count > 200`",
                 )
             } else {
-                (format!("`{key}` never holds"), "nothing passes it; it is like `.vote_count > 200`")
+                (
+                    format!("`{key}` never holds"),
+                    "nothing passes it: say when it holds, as in `.vote_count > 200`",
+                )
             };
             faults.warning("constant-condition", entry.value.span, title).help(help);
         }
@@ -155,12 +180,12 @@ fn of_expand(stage: &[Entry], faults: &mut Faults) {
         && take > pages * PAGE_ENTRIES
     {
         let entries = pages * PAGE_ENTRIES;
-        let plural = if pages == 1 { "page has" } else { "pages have" };
+        let plural = if pages == 1 { "1 page has".to_owned() } else { format!("{pages} pages have") };
         faults
             .warning(
                 "idle-take",
                 entry.value.span,
-                format!("{pages} {plural} {entries} entries, of which {take} cannot be taken"),
+                format!("`take` is {take}, and {plural} only {entries} entries"),
             )
             .help(format!("write `pages: {}`, or `take: {entries}`", take.div_ceil(PAGE_ENTRIES)));
     }
@@ -205,6 +230,14 @@ fn unread_params(params: &[Entry], texts: &[&str], faults: &mut Faults) {
                 .help("remove it, or use it in a `when`, `where`, `items`, `rows` or `value`");
         }
     }
+}
+
+/// Whether a condition without strings but those compared is an assignment such as `.status = "Released"`.
+fn assigns(text: &str) -> bool {
+    let Some((path, value)) = text.split_once(" = ") else { return false };
+    let is_path = path.trim().starts_with('.')
+        && path.trim().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte));
+    is_path && !value.contains('|')
 }
 
 /// What a condition that is a mere value comes to; jq takes all but `false` and `null` for true.
