@@ -19,9 +19,10 @@ fn hostile_files_of_a_megabyte_end_in_few_faults() {
         .map(|level| format!("x-{level}: &a{level} [*a{0}, *a{0}, *a{0}, *a{0}]\n", level - 1))
         .fold("x-0: &a0 [1, 1, 1, 1]\n".to_owned(), |text, line| text + &line);
     let wrong = names(140, |name| format!("abcdefghjiabcdefghji{name:03}"));
-    let near_names: String = (0..199)
+    let near_names: Vec<String> = (0..199)
         .map(|name| format!("  abcdefghijabcdefghij{name:03}: {{kind: fetch, path: /a, from: [{wrong}]}}\n"))
         .collect();
+    let near_names = near_names.concat();
     for text in [
         fill("["),
         fill("{"),
@@ -56,7 +57,7 @@ fn hostile_files_of_a_megabyte_end_in_few_faults() {
             "/{a}".repeat(200_000),
             names(190, |name| format!("m{name}: {{kind: fetch, path: *a}}"))
         ),
-        format!("version: 1\nstages:\n{}", near_names),
+        format!("version: 1\nstages:\n{near_names}"),
     ] {
         let mut text = text;
         text.truncate(SOURCE_BYTES_MAX);
