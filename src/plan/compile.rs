@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 use serde_json::{Map, Value};
 
-use super::expr::{Assigns, Expr, FieldSet};
+use super::expr::{Assigns, Expr, FieldSet, with_room};
 use super::fields::kept_fields;
 use super::graph::{Graph, wire};
 use super::slip;
@@ -52,6 +52,10 @@ pub struct Compiled {
 /// # Errors
 /// Every fault that could not be seen without the graph, with the warnings.
 pub fn compile(spec: Spec, options: &Options) -> Result<Compiled, Faults> {
+    with_room(|| compile_here(spec, options))
+}
+
+fn compile_here(spec: Spec, options: &Options) -> Result<Compiled, Faults> {
     let mut faults = Faults::default();
     let graph = wire(&spec, &mut faults);
     let mut api = spec.api.clone();
@@ -248,7 +252,10 @@ pub(super) fn expression(
             };
             let fault =
                 faults.error("bad-expression", place, format!("not an expression: {}", error.message));
-            fault.help(error.help.unwrap_or_else(|| slip::help(source, &error.message, plain)));
+            let is_param = |name: &str| params.is_some_and(|params| params.contains_key(name));
+            let certain = slip::certain(source, &error.message, is_param);
+            let help = certain.or(error.help).unwrap_or_else(|| slip::help(source, &error.message, plain));
+            fault.help(help);
             return None;
         }
     };
@@ -257,7 +264,9 @@ pub(super) fn expression(
     }
     if let (Some(params), FieldSet::Fields(fields)) = (params, expr.params()) {
         for field in fields.iter().filter(|field| !params.contains_key(*field)) {
-            let near = nearest(field, params.keys().map(String::as_str));
+            // Of a fault that is not kept nobody reads the hint.
+            let known = params.keys().map(String::as_str).filter(|_| !faults.is_full());
+            let near = nearest(field, known);
             let fault = faults.error("unknown-param", span, format!("no param is called `{field}`"));
             match near {
                 Some(near) => fault.did_you_mean(Some(near)),
@@ -297,7 +306,9 @@ fn check_use(spec: &Spec, graph: &Graph, faults: &mut Faults) {
     if !spec.stages.iter().any(|stage| matches!(stage.kind, Kind::Project(_))) {
         faults
             .error_without_place("no-table", "the pipeline writes no table")
-            .help("add a stage of `kind: project`");
+            .help("add a stage of `kind: project`, which says the columns and the file");
+        // The stage that nothing reads yet is the one that it will read.
+        return;
     }
     for (index, stage) in spec.stages.iter().enumerate() {
         let id = &stage.id;

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::compile::{Compiled, Options, compile, expression};
-use super::expr::Expr;
+use super::expr::{Expr, with_room};
 use super::graph;
 use crate::spec::{ABOUT_THE_ADDRESS, Faults, Sketch, Source, Span, parse};
 
@@ -43,7 +43,7 @@ pub fn read(
         Err(rejected) => {
             let mut faults = rejected.faults;
             if let Some(sketch) = rejected.sketch {
-                check(&sketch, &mut faults);
+                with_room(|| check(&sketch, &mut faults));
             }
             Err(faults)
         }

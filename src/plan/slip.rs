@@ -4,10 +4,19 @@
 //! where (`expr`).
 
 /// A piece of other languages, and what to do instead.
-const PIECES: [(&str, &str); 8] = [
+const PIECES: [(&str, &str); 17] = [
+    ("{{", "an expression stands as it is, without `{{ }}`"),
+    ("[*]", "`[]` is each element, as in `[.genres[].name]`"),
+    (" is ", "jq compares with `==`, as in `.title == null`"),
+    ("++", "`+` joins texts, lists and numbers"),
+    ("=~", "`test(\"…\")` looks for a regular expression"),
+    ("===", "jq compares with `==`"),
+    ("!.", "`not` stands behind: `.adult | not`"),
+    ("$.", "a field is `.title`, of the whole document `$doc.title`"),
+    ("['", "strings stand in double quotes"),
+    (" ? ", "jq has `if .a then .b else .c end`"),
     ("??", "the other value stands behind `//`, as in `.title // \"none\"`"),
     ("${", "a field is `.title`, a param `$params.NAME`"),
-    ("===", "jq compares with `==`"),
     ("<>", "jq compares with `!=`"),
     (" = ", "jq compares with `==`"),
     ("=>", "jq has no functions in functions: `map(.name)` is done to each element"),
@@ -28,6 +37,22 @@ const FUNCTIONS: [(&str, &str); 9] = [
     ("coalesce", ".a // .b"),
 ];
 
+/// What is certain of an unknown name, before any guess at a word that looks like it.
+pub(super) fn certain(source: &str, message: &str, params: impl Fn(&str) -> bool) -> Option<String> {
+    let quoted = |start: &str| message.strip_prefix(start).and_then(|rest| rest.split('`').next());
+    if let Some(name) = quoted("unknown variable `$").filter(|name| params(name)) {
+        return Some(format!("did you mean `$params.{name}`?"));
+    }
+    let name = quoted("unknown function `")?;
+    if ["params", "doc", "item", "parent", "meta"].contains(&name) && source.contains(&format!("{name}.")) {
+        return Some(format!("did you mean `${name}`?"));
+    }
+    if source.contains(&format!("-{name}")) {
+        return Some("a field with `-` in its name is read as `.[\"first-name\"]`".to_owned());
+    }
+    FUNCTIONS.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| format!("jq has `{ours}`"))
+}
+
 /// The way out of `message` about `source`; `plain` if it stands in the file without quotes.
 pub(super) fn help(source: &str, message: &str, plain: bool) -> String {
     let unknown = message.strip_prefix("unknown function `").and_then(|rest| rest.split('`').next());
@@ -40,6 +65,9 @@ pub(super) fn help(source: &str, message: &str, plain: bool) -> String {
     }
     if let Some((_, instead)) = PIECES.iter().find(|(piece, _)| source.contains(piece)) {
         return (*instead).to_owned();
+    }
+    if message.contains("expected digit") {
+        return "an element is read by its number in brackets, as in `.genres[0].name`".to_owned();
     }
     if message.contains("else or end") {
         return "close it: `if .a then .b else .c end`".to_owned();

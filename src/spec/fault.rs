@@ -68,7 +68,7 @@ impl Fault {
 
     /// Says what to do about it.
     pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
-        self.help = Some(help.into());
+        self.help = Some(bounded(help.into()));
         self
     }
 
@@ -88,11 +88,18 @@ pub struct Faults {
     errors: usize,
     dropped: usize,
     secrets: Vec<Span>,
+    /// Faults are counted and none is kept.
+    deaf: bool,
     /// Takes the labels and hints of a fault that is not kept.
     spill: Box<Fault>,
 }
 
 impl Faults {
+    /// A collector for a second look at what was told before: it counts and keeps nothing.
+    pub(super) fn deaf() -> Self {
+        Self { deaf: true, ..Self::default() }
+    }
+
     /// Adds an error at `span`.
     pub fn error(&mut self, code: &'static str, span: Span, title: impl Into<String>) -> &mut Fault {
         self.add(Fault { code, title: title.into(), span: Some(span), ..Fault::default() })
@@ -149,7 +156,7 @@ impl Faults {
 
     /// No more faults are kept, so that work on their words is in vain.
     pub fn is_full(&self) -> bool {
-        self.list.len() >= FAULTS_MAX
+        self.deaf || self.list.len() >= FAULTS_MAX
     }
 
     /// Something keeps the pipeline from running.
@@ -166,14 +173,15 @@ impl Faults {
         &self.secrets
     }
 
-    fn add(&mut self, fault: Fault) -> &mut Fault {
+    fn add(&mut self, mut fault: Fault) -> &mut Fault {
+        fault.title = bounded(fault.title);
         self.errors += usize::from(is_error(&fault));
         let start = |fault: &Fault| fault.span.map(|span| span.start);
         let known = self
             .list
             .iter()
             .any(|kept| kept.code == fault.code && kept.title == fault.title && start(kept) == start(&fault));
-        if known {
+        if known || self.deaf {
             *self.spill = fault;
             return &mut self.spill;
         }
@@ -201,6 +209,17 @@ impl fmt::Display for Faults {
 }
 
 impl std::error::Error for Faults {}
+
+/// `words` of a fault, cut where a text of the file makes them longer than anybody reads.
+fn bounded(mut words: String) -> String {
+    const WORDS_BYTES_MAX: usize = 1_000;
+    if words.len() > WORDS_BYTES_MAX {
+        words = credential::mask(&words).into_owned();
+        words.truncate(words.floor_char_boundary(WORDS_BYTES_MAX));
+        words.push('…');
+    }
+    words
+}
 
 fn is_error(fault: &Fault) -> bool {
     fault.severity == Severity::Error

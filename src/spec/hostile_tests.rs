@@ -5,6 +5,11 @@ use proptest::prelude::*;
 use super::tests::{no_variables, told};
 use super::*;
 
+/// So many pieces with commas between them.
+fn names(count: usize, piece: impl Fn(usize) -> String) -> String {
+    (0..count).map(piece).collect::<Vec<_>>().join(", ")
+}
+
 #[test]
 fn hostile_files_of_a_megabyte_end_in_few_faults() {
     let fill = |unit: &str| unit.repeat(SOURCE_BYTES_MAX / unit.len());
@@ -13,6 +18,11 @@ fn hostile_files_of_a_megabyte_end_in_few_faults() {
     let bomb: String = (1..200)
         .map(|level| format!("x-{level}: &a{level} [*a{0}, *a{0}, *a{0}, *a{0}]\n", level - 1))
         .fold("x-0: &a0 [1, 1, 1, 1]\n".to_owned(), |text, line| text + &line);
+    let wrong = names(140, |name| format!("abcdefghjiabcdefghji{name:03}"));
+    let near_names: Vec<String> = (0..199)
+        .map(|name| format!("  abcdefghijabcdefghij{name:03}: {{kind: fetch, path: /a, from: [{wrong}]}}\n"))
+        .collect();
+    let near_names = near_names.concat();
     for text in [
         fill("["),
         fill("{"),
@@ -40,6 +50,14 @@ fn hostile_files_of_a_megabyte_end_in_few_faults() {
         "a".repeat(SOURCE_BYTES_MAX),
         many_keys,
         bomb,
+        // Texts that aliases repeat, and names that are near each other.
+        format!("x: &a '{}'\nparams: [{}]\n", "x ".repeat(400_000), "*a, ".repeat(20_000)),
+        format!(
+            "x: &a '{}'\nstages: {{{}}}\n",
+            "/{a}".repeat(200_000),
+            names(190, |name| format!("m{name}: {{kind: fetch, path: *a}}"))
+        ),
+        format!("version: 1\nstages:\n{near_names}"),
     ] {
         let mut text = text;
         text.truncate(SOURCE_BYTES_MAX);
@@ -114,6 +132,38 @@ fn piece() -> impl Strategy<Value = String> {
     prop_oneof![4 => prop::sample::select(words.to_vec()).prop_map(str::to_owned), 1 => ".{0,4}"]
 }
 
+/// Where a value stands, at the `@`.
+const PLACES: [&str; 17] = [
+    "description: @",
+    "api: {rate: @}",
+    "api: {timeout: @}",
+    "api: {language: @}",
+    "api: {base_url: @}",
+    "max_failures: @",
+    "params: {a: @}",
+    "@: 1",
+    "stages: {s: {kind: @}}",
+    "stages: {@: {kind: seed}}",
+    "stages: {s: {kind: seed, range: @}}",
+    "stages: {s: {kind: seed, ids: @}}",
+    "stages: {s: {kind: seed, file: @}}",
+    "stages: {s: {kind: fetch, path: @}}",
+    "stages: {s: {kind: fetch, from: @, append: [@], query: {a: @}}}",
+    "stages:\n  s:\n    kind: filter\n    where: @",
+    "stages:\n  s:\n    kind: project\n    rows: @\n    columns:\n      a: @\n      b: {type: @, value: @}\n      @: string\n    output: {path: @}",
+];
+
+/// Texts of letters of every width among the signs that the small languages are made of.
+fn text() -> impl Strategy<Value = String> {
+    let words = [
+        "<", ">", "{", "}", "[", "]", "(", ")", ":", ",", ".", "..", "/", "?", "$", "${", "{{", "}}", "&",
+        "=", "-", "#", " ", "'", "\"", "\\", "|", "1", "40", "s", "%", "list", "struct", "int64", "id",
+        "not null", "$params.", "a", "é", "ß", "宽", "😀", "e\u{301}", "\u{202e}", "\u{200d}", "ש",
+        "\u{feff}", "\u{a0}", "\u{2028}", "ﬁ",
+    ];
+    prop::collection::vec(prop::sample::select(words.to_vec()), 0..12).prop_map(|words| words.concat())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -133,6 +183,24 @@ proptest! {
         if let Err(faults) = told(&source, &[("a".to_owned(), pieces.concat())], &variables) {
             prop_assert!(!faults.render(&source).is_empty());
             prop_assert!(!faults.render_styled(&source).is_empty());
+        }
+    }
+
+    #[test]
+    fn no_letter_in_a_value_makes_it_panic(
+        text in text(),
+        quoted in any::<bool>(),
+        crlf in any::<bool>(),
+        place in prop::sample::select(PLACES.to_vec()),
+    ) {
+        let value = if quoted { format!("'{}'", text.replace('\'', "''")) } else { text };
+        let mut text = format!("version: 1\nname: a\n{}", place.replace('@', &value));
+        if crlf {
+            text = text.replace('\n', "\r\n");
+        }
+        let source = Source::new("p.yaml", text);
+        if let Err(faults) = told(&source, &[("a".to_owned(), value.clone())], &no_variables) {
+            prop_assert!(!faults.render(&source).is_empty());
         }
     }
 

@@ -14,6 +14,10 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .filter_map(|candidate| {
             let letters = folded(candidate)?;
             let allowed = (letters.len().max(name.len()) / 3).max(1);
+            // Words of very different lengths are far apart, which needs no table to know.
+            if letters.len().abs_diff(name.len()) > allowed {
+                return None;
+            }
             let distance = distance(&name, &letters);
             (distance <= allowed).then_some((distance, candidate))
         })
@@ -35,8 +39,10 @@ fn folded(name: &str) -> Option<Vec<char>> {
 fn distance(left: &[char], right: &[char]) -> usize {
     let mut before: Vec<usize> = Vec::new();
     let mut above: Vec<usize> = (0..=right.len()).collect();
+    let mut current: Vec<usize> = Vec::new();
     for (row, &a) in left.iter().enumerate() {
-        let mut current = vec![row + 1];
+        current.clear();
+        current.push(row + 1);
         for (column, &b) in right.iter().enumerate() {
             let replaced = above[column] + usize::from(a != b);
             let mut best = replaced.min(above[column + 1] + 1).min(current[column] + 1);
@@ -45,7 +51,8 @@ fn distance(left: &[char], right: &[char]) -> usize {
             }
             current.push(best);
         }
-        before = std::mem::replace(&mut above, current);
+        std::mem::swap(&mut before, &mut above);
+        std::mem::swap(&mut above, &mut current);
     }
     above[right.len()]
 }

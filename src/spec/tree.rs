@@ -50,3 +50,16 @@ impl fmt::Display for Node {
         }
     }
 }
+
+/// The entries of a mapping; none, if it is something else.
+pub(super) fn mapping(node: &Node) -> &[Entry] {
+    match &node.value {
+        NodeValue::Map(entries) => entries,
+        _ => &[],
+    }
+}
+
+/// The entry of `key`.
+pub(super) fn find<'a>(entries: &'a [Entry], key: &str) -> Option<&'a Entry> {
+    entries.iter().find(|entry| entry.key == key)
+}

@@ -1,5 +1,6 @@
 //! From the text of an expression to something that runs, and what to say if that fails.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::{slice, thread};
 
@@ -27,8 +28,21 @@ const NESTING_MAX: usize = 32;
 /// Stack for a compilation at the bounds above, in a build without optimisation.
 const STACK_BYTES: usize = 16 << 20;
 
-/// Runs a compilation where it has room, whoever asks for it.
-pub(super) fn with_room<T: Send>(compile: impl FnOnce() -> T + Send) -> T {
+thread_local! {
+    /// This thread was made by [`with_room`].
+    static HAS_ROOM: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs compilations where they have room, whoever asks for it. Within one that runs already it costs nothing, so
+/// whoever has many to do asks first: a thread for each took longer than the compilation of a path.
+pub(in crate::plan) fn with_room<T: Send>(compile: impl FnOnce() -> T + Send) -> T {
+    if HAS_ROOM.get() {
+        return compile();
+    }
+    let compile = || {
+        HAS_ROOM.set(true);
+        compile()
+    };
     thread::scope(|scope| {
         let compilation = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, compile);
         let outcome = compilation.expect("the system has room for one more thread").join();

@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use crate::spec::nearest;
 
+pub(super) use compile::with_room;
 pub use json::Json;
 pub(crate) use json::{write_float, write_string};
 pub use path::{PlainPath, Root, Step};

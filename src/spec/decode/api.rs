@@ -97,6 +97,14 @@ fn retry(entry: &Entry, default: Retry, faults: &mut Faults) -> Retry {
     }
 }
 
+/// The number of `1 percent`.
+fn meant_percent(text: &str) -> Option<&str> {
+    let (number, word) = text.trim().split_once(' ')?;
+    let is_percent =
+        ["percent", "pct", "per cent", "prozent"].contains(&word.trim().to_ascii_lowercase().as_str());
+    (is_percent && grammar::percent(&format!("{number}%")).is_some()).then_some(number)
+}
+
 /// Reads `max_failures`. Without it no failure is borne: whoever accepts a table with holes says so.
 pub(super) fn max_failures(entry: Option<&Entry>, faults: &mut Faults) -> MaxFailures {
     const TAKES: &str = "a count or a percentage of the finished items, such as `1%`";
@@ -113,6 +121,9 @@ pub(super) fn max_failures(entry: Option<&Entry>, faults: &mut Faults) -> MaxFai
         match scalar.core {
             Core::Float(share) if share > 0.0 && share < 1.0 => {
                 fault.help(format!("write `{}%`", (share * 1e8).round() / 1e6))
+            }
+            Core::String if let Some(percent) = meant_percent(&scalar.text) => {
+                fault.help(format!("write `{percent}%`"))
             }
             _ => fault.help("as in `1%` or `25`; a percentage is at most `100%`"),
         };

@@ -7,7 +7,7 @@ use super::super::fault::Faults;
 use super::super::language::PAGE_ENTRIES;
 use super::super::model::{Api, Rate};
 use super::super::scalar::Core;
-use super::super::tree::{Entry, Node, NodeValue};
+use super::super::tree::{Entry, NodeValue, find, mapping};
 
 /// Requests in a second that TMDB's staff once named as the bound for an address.
 const TMDB_PER_SECOND: f64 = 50.0;
@@ -84,6 +84,17 @@ fn of_stage(stage: &[Entry], api: &Api, faults: &mut Faults) {
     }
     for key in ["when", "where"] {
         if let Some(entry) = find(stage, key)
+            && text(entry).trim_start().starts_with("not .")
+        {
+            faults
+                .warning(
+                    "constant-condition",
+                    entry.value.span,
+                    format!("`{key}` never holds: `not` reads what stands before it"),
+                )
+                .help("put it behind, as in `.adult | not`");
+        }
+        if let Some(entry) = find(stage, key)
             && let Some(holds) = constant(text(entry))
         {
             let (title, help) = if holds {
@@ -92,7 +103,10 @@ fn of_stage(stage: &[Entry], api: &Api, faults: &mut Faults) {
                     "remove it, or say when it holds, as in `.vote_count > 200`",
                 )
             } else {
-                (format!("`{key}` never holds"), "nothing passes it; it is like `.vote_count > 200`")
+                (
+                    format!("`{key}` never holds"),
+                    "nothing passes it: say when it holds, as in `.vote_count > 200`",
+                )
             };
             faults.warning("constant-condition", entry.value.span, title).help(help);
         }
@@ -155,12 +169,12 @@ fn of_expand(stage: &[Entry], faults: &mut Faults) {
         && take > pages * PAGE_ENTRIES
     {
         let entries = pages * PAGE_ENTRIES;
-        let plural = if pages == 1 { "page has" } else { "pages have" };
+        let plural = if pages == 1 { "1 page has".to_owned() } else { format!("{pages} pages have") };
         faults
             .warning(
                 "idle-take",
                 entry.value.span,
-                format!("{pages} {plural} {entries} entries, of which {take} cannot be taken"),
+                format!("`take` is {take}, and {plural} only {entries} entries"),
             )
             .help(format!("write `pages: {}`, or `take: {entries}`", take.div_ceil(PAGE_ENTRIES)));
     }
@@ -227,17 +241,6 @@ fn expressions(stage: &[Entry]) -> Vec<&str> {
     let values = columns.iter().filter_map(|column| find(mapping(&column.value), "value"));
     let own = ["when", "where", "items", "rows"].into_iter().filter_map(|key| find(stage, key));
     own.chain(values).map(text).filter(|text| !text.is_empty()).collect()
-}
-
-fn find<'a>(entries: &'a [Entry], key: &str) -> Option<&'a Entry> {
-    entries.iter().find(|entry| entry.key == key)
-}
-
-fn mapping(node: &Node) -> &[Entry] {
-    match &node.value {
-        NodeValue::Map(entries) => entries,
-        _ => &[],
-    }
 }
 
 /// The text of a scalar; nothing of a list or a mapping.

@@ -21,6 +21,9 @@ pub(super) fn wrong<'f>(name: &str, node: &Node, takes: &str, faults: &'f mut Fa
         NodeValue::Scalar(scalar) if scalar.core == Core::Null => {
             fault.help("give it a value, or remove the key")
         }
+        NodeValue::List(items) if let [Node { value: NodeValue::Scalar(only), .. }] = &items[..] => {
+            fault.help(format!("write `{}`", clip(&only.text)))
+        }
         NodeValue::List(_) | NodeValue::Map(_) if takes == "text" => {
             fault.help("text that starts with a bracket or a brace goes into '…'")
         }
@@ -102,6 +105,9 @@ pub(super) fn integer(entry: &Entry, range: RangeInclusive<u64>, faults: &mut Fa
                 fault.help("remove the quotes")
             }
             Some(number) => fault.help(format!("write `{number}`")),
+            None if entry.key == "take" && ["none", "all", "unlimited"].contains(&scalar.text.as_str()) => {
+                fault.help("remove `take`: without it all are taken")
+            }
             None => {
                 let (least, most) = (range.start(), range.end());
                 fault.help(format!("as in `{}: {}`", entry.key, 4.clamp(*least, *most)))
@@ -125,6 +131,11 @@ pub(super) fn integer(entry: &Entry, range: RangeInclusive<u64>, faults: &mut Fa
 
 /// The whole number that somebody meant who separates thousands or writes a fraction of nothing.
 fn meant(text: &str) -> Option<i64> {
+    // A number of something has no unit: `10/s`, `5 pages`.
+    let text = text
+        .split_once(['/', ' '])
+        .filter(|(_, word)| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic()))
+        .map_or(text, |(number, _)| number);
     let grouped = text.split(['_', ',', '\'', ' ']).skip(1).all(|group| group.len() == 3);
     let digits = text.replace(['_', ',', '\'', ' '], "");
     match Core::of(&digits) {
@@ -198,7 +209,11 @@ pub(super) fn list<'a>(entry: &'a Entry, takes: &str, faults: &mut Faults) -> Op
             None
         }
         NodeValue::Map(_) => {
-            wrong(&entry.key, &entry.value, takes, faults).help("put brackets around it: `[…]`");
+            let help = match entry.key.as_str() {
+                "ids" => "list them, as in `[1726, 10138]`; ids that follow each other are `range: 1..1000`",
+                _ => "put brackets around it: `[…]`",
+            };
+            wrong(&entry.key, &entry.value, takes, faults).help(help);
             None
         }
         NodeValue::Scalar(_) => {

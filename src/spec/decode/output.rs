@@ -124,9 +124,15 @@ fn path(entry: &Entry, said: bool, faults: &mut Faults) -> Option<Located<PathBu
     if text.value.trim().is_empty() || text.value.contains(char::is_control) {
         faults.error("bad-output", span, "`path` takes the name of a file").help("as in `out/films.parquet`");
     } else if text.value.contains("://") {
-        not_available_yet("an object store as `output`", span, faults);
+        faults
+            .error("not-available-yet", span, "an object store as `output` is not available yet")
+            .help("write a local file, as in `out/films.parquet`, and copy it there");
     } else if ending.is_empty() || text.value.ends_with('/') {
-        not_available_yet("a folder as `output`", span, faults);
+        let name = text.value.trim_end_matches(['/', '.']);
+        faults.error("not-available-yet", span, "a folder as `output` is not available yet").help(format!(
+            "write one file, as in `{}.parquet`",
+            clip(if name.is_empty() { "out/films" } else { name })
+        ));
     } else if said || Word::of_ending(&path).is_some() {
         return Some(Located::new(path, span));
     } else {

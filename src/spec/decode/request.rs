@@ -8,7 +8,7 @@ use super::super::fault::{Faults, clip};
 use super::super::language::{APPEND_MAX, PAGES_MAX};
 use super::super::model::{Located, PathTemplate, Query};
 use super::super::path_template::TemplateError;
-use super::super::tree::{Entry, NodeValue};
+use super::super::tree::{Entry, Node, NodeValue};
 use super::expect;
 
 /// Reads `path`.
@@ -114,9 +114,15 @@ pub(super) fn query(entry: Option<&Entry>, asks: Asks, faults: &mut Faults) -> Q
             continue;
         }
         let takes = "text, a number or a boolean";
-        if let NodeValue::List(_) = parameter.value.value {
-            expect::wrong(&parameter.key, &parameter.value, takes, faults)
-                .help("quote it, with `,` for and, `|` for or, as TMDB reads it: '28,12'");
+        if let NodeValue::List(items) = &parameter.value.value {
+            let fault = expect::wrong(&parameter.key, &parameter.value, takes, faults);
+            // Of one value there is nothing to join.
+            if items.len() != 1 {
+                fault.help(format!(
+                    "write it as TMDB reads it, with `,` for and, `|` for or: '{}'",
+                    joined(items).unwrap_or_else(|| "28,12".to_owned())
+                ));
+            }
             continue;
         }
         let Some(scalar) = expect::scalar(&parameter.key, &parameter.value, takes, faults) else { continue };
@@ -132,6 +138,17 @@ pub(super) fn query(entry: Option<&Entry>, asks: Asks, faults: &mut Faults) -> Q
         }
     }
     query
+}
+
+/// The scalars of a list as one text.
+fn joined(items: &[Node]) -> Option<String> {
+    const SHOWN_MAX: usize = 8;
+    let text = |node: &Node| match &node.value {
+        NodeValue::Scalar(scalar) if !scalar.text.is_empty() => Some(clip(&scalar.text)),
+        _ => None,
+    };
+    let texts: Option<Vec<String>> = items.iter().take(SHOWN_MAX + 1).map(text).collect();
+    texts.filter(|texts| (2..=SHOWN_MAX).contains(&texts.len())).map(|texts| texts.join(","))
 }
 
 fn name_belongs(parameter: &Entry, asks: Asks, faults: &mut Faults) -> bool {

@@ -55,12 +55,13 @@ pub(super) fn decode(fields: Fields<'_>, entries: &[Entry], faults: &mut Faults)
             .label("the second")
             .also(first.key_span, "the first")
             .help("make a seed of each: a stage reads several by `from: [a, b]`");
-    } else if sources.is_empty() {
+    } else if sources.is_empty() && !fields.misspells(&SOURCES, faults) {
         faults
             .error("missing-key", fields.at(), format!("a seed needs {SOURCES_TOLD}"))
             .help("as in `ids: [1726, 10138]` or `path: /discover/movie`");
     }
-    if !has_path {
+    // Where the source is missing, it may be the path.
+    if !has_path && !sources.is_empty() {
         for key in SEED_NEEDS_PATH {
             if let Some(entry) = fields.get(key) {
                 faults

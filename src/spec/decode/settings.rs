@@ -123,6 +123,9 @@ fn limited(scalar: &Scalar, entry: &Entry, faults: &mut Faults) -> Option<Rate> 
                     scalar.text.trim()
                 )),
                 RateError::Zero => fault.help("write `none` for no limit"),
+                RateError::Malformed if let Some(meant) = meant_rate(&scalar.text) => {
+                    fault.help(format!("write `{meant}`"))
+                }
                 RateError::Malformed | RateError::TooFast => {
                     fault.help("as in `40/s`, `100/m` or `1000/h`: in a second, a minute or an hour")
                 }
@@ -130,6 +133,22 @@ fn limited(scalar: &Scalar, entry: &Entry, faults: &mut Faults) -> Option<Rate> 
             None
         }
     }
+}
+
+/// The rate that somebody meant by `40/sek`, `40 per second`, `40 req/min` or `40rps`.
+fn meant_rate(text: &str) -> Option<String> {
+    let text = text.trim().to_ascii_lowercase();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').filter(|digits| *digits > 0)?;
+    let (number, words) = text.split_at(digits);
+    let word = words.rsplit(['/', ' ']).next().unwrap_or_default();
+    let unit = match word {
+        "s" | "sec" | "secs" | "sek" | "second" | "seconds" | "rps" | "qps" => "s",
+        "m" | "min" | "mins" | "minute" | "minutes" | "rpm" => "m",
+        "h" | "hr" | "hour" | "hours" => "h",
+        _ => return None,
+    };
+    let rate = format!("{number}/{unit}");
+    Rate::parse(&rate).is_ok().then_some(rate)
 }
 
 fn concurrency(entry: &Entry, faults: &mut Faults) -> Option<NonZeroU32> {

@@ -8,7 +8,7 @@ use super::super::language::{COLUMNS_MAX, STAGES_MAX};
 use super::super::model::{Located, StageId};
 use super::super::nearest::nearest;
 use super::super::sketch::{KindName, Outline, Reads, Sketch};
-use super::super::tree::{Entry, Node, NodeValue};
+use super::super::tree::{Entry, Node, NodeValue, find, mapping};
 use super::stage::{self, Names};
 use super::{PIPELINE, expect, params};
 
@@ -40,7 +40,7 @@ pub(super) fn decode(root: &Node, faults: &Faults) -> Option<Sketch> {
 
 /// `params`, if they came out whole, and if it is certain that they are missing where they are.
 fn params(entries: &[Entry]) -> Option<Map<String, Value>> {
-    let mut told = Faults::default();
+    let mut told = Faults::deaf();
     let entry = find(entries, "params");
     if entry.is_none() && !entries.iter().all(|entry| PIPELINE.has(&entry.key)) {
         return None;
@@ -69,7 +69,7 @@ impl<'a> Keys<'a> {
 }
 
 fn outline(entry: &Entry, stage: Keys<'_>, names: &Names<'_>) -> Outline {
-    let mut told = Faults::default();
+    let mut told = Faults::deaf();
     let kind = stage.get("kind").and_then(|kind| expect::text("kind", &kind.value, &mut told));
     let kind = kind.and_then(|text| KindName::ALL.into_iter().find(|kind| kind.as_str() == text.value));
     let reads = match stage.get("from") {
@@ -107,24 +107,12 @@ fn asks(kind: Option<KindName>, stage: Keys<'_>) -> Option<bool> {
 
 /// The expressions of a stage, also under keys that belong to another kind: there they will go.
 fn expressions(stage: Keys<'_>, kind: Option<KindName>, into: &mut Vec<Located<String>>) {
-    let mut told = Faults::default();
+    let mut told = Faults::deaf();
     let lists_items = kind == Some(KindName::Seed) && stage.get("path").is_none();
     let own = ["when", "items", "where", "rows"].into_iter().filter(|key| !(lists_items && *key == "items"));
     let columns = stage.get("columns").map_or(&[][..], |columns| mapping(&columns.value));
     let values = columns.iter().take(COLUMNS_MAX).filter_map(|column| find(mapping(&column.value), "value"));
     for entry in own.filter_map(|key| stage.get(key)).chain(values) {
         into.extend(expect::expression(entry, &mut told));
-    }
-}
-
-fn find<'a>(entries: &'a [Entry], key: &str) -> Option<&'a Entry> {
-    entries.iter().find(|entry| entry.key == key)
-}
-
-/// The entries of a mapping; none, if it is something else.
-fn mapping(node: &Node) -> &[Entry] {
-    match &node.value {
-        NodeValue::Map(entries) => entries,
-        _ => &[],
     }
 }

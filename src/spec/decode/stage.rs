@@ -59,15 +59,36 @@ pub(super) fn decode(entry: &Entry, names: &Names<'_>, faults: &mut Faults) -> O
     }
     let NodeValue::Map(entries) = &entry.value.value else {
         if !expect::is_broken(&entry.value) {
-            expect::wrong(&entry.key, &entry.value, "a mapping", faults).help("its first key is `kind`");
+            let help = match entry.value.value {
+                NodeValue::List(_) => "remove the dashes: a stage is its keys, the first of which is `kind`",
+                _ => "its first key is `kind`",
+            };
+            expect::wrong(&entry.key, &entry.value, "a mapping", faults).help(help);
         }
         return None;
     };
     let Some(kind) = entries.iter().find(|entry| entry.key == "kind") else {
         let title = format!("the stage `{}` needs `kind`", clip(&entry.key));
+        // A merge key may have brought it, and that is told.
+        if faults.iter().any(|fault| fault.code == "merge-key") {
+            return None;
+        }
         // To YAML `kind:fetch` is one word.
         let glued = entries.iter().find_map(|entry| Some((entry.key.strip_prefix("kind:")?, entry.key_span)));
+        // Other tools call it `type`, and hands slip.
+        let slip = entries.iter().find(|entry| {
+            let fits =
+                matches!(&entry.value.value, NodeValue::Scalar(scalar) if KINDS.contains(&&*scalar.text));
+            fits && (entry.key == "type" || nearest(&entry.key, ["kind"]).is_some())
+        });
+        let nested = entries.iter().find(|entry| KINDS.contains(&&*entry.key));
         match glued {
+            None if let Some(nested) = nested => faults
+                .error("missing-key", nested.key_span, title)
+                .help(format!("write `kind: {}`, and its keys beside it", nested.key)),
+            None if let Some(slip) = slip => {
+                faults.error("missing-key", slip.key_span, title).help("did you mean `kind`?")
+            }
             Some((word, span)) => faults
                 .error("missing-key", span, title)
                 .help(format!("a space belongs behind the colon: `kind: {}`", clip(word))),
@@ -119,27 +140,35 @@ fn fetch(fields: Fields<'_>, faults: &mut Faults) -> Option<Kind> {
 
 fn expand(fields: Fields<'_>, names: &Names<'_>, faults: &mut Faults) -> Kind {
     let has_path = fields.get("path").is_some();
+    let has_items = fields.get("items").is_some();
     if !has_path {
+        // Without either, the path is what is missing, or `items` alone.
         for key in EXPAND_NEEDS_PATH {
-            if let Some(entry) = fields.get(key) {
+            if let Some(entry) = fields.get(key).filter(|_| has_items) {
                 faults
                     .error("needs-path", entry.key_span, format!("`{key}` needs a `path`"))
                     .help("without one the stage makes no requests: it looks through the document");
             }
         }
-        if fields.get("items").is_none() {
-            faults
-                .error("missing-key", fields.at(), "an expand without `path` needs `items`")
-                .help("say where in the document the items are, as in `items: '.credits.cast[]'`");
+        if !has_items && !fields.misspells(&["path", "items"], faults) {
+            faults.error("missing-key", fields.at(), "an expand stage needs `path` or `items`").help(
+                "say which list to ask for, as in `path: '/movie/{id}/similar'`, or where in the document it is, as in `items: '.credits.cast[]'`",
+            );
         }
     }
-    if fields.get("into").is_none() {
-        for key in ["max_depth", "max_items"] {
-            if let Some(entry) = fields.get(key) {
-                faults
-                    .error("needs-into", entry.key_span, format!("`{key}` needs `into`"))
-                    .help("without it the stage reports what it finds and asks for nothing more");
+    if fields.get("into").is_none() && !fields.misspells(&["into"], faults) {
+        let bounds: Vec<&Entry> =
+            ["max_depth", "max_items"].iter().filter_map(|key| fields.get(key)).collect();
+        if let Some((first, others)) = bounds.split_first() {
+            let (names, verb) = match others.first() {
+                Some(other) => (format!("`{}` and `{}`", first.key, other.key), "need"),
+                None => (format!("`{}`", first.key), "needs"),
+            };
+            let fault = faults.error("needs-into", first.key_span, format!("{names} {verb} `into`"));
+            for other in others {
+                fault.also(other.key_span, "and this");
             }
+            fault.help("name the fetch that shall ask for what is found, as in `into: movies`; without it nothing more is asked for");
         }
     }
     let mut bound = |key: &str, least: u64, most: u64| {

@@ -146,7 +146,8 @@ fn column(entry: &Entry, faults: &mut Faults) -> Option<Column> {
 
 /// Without `value` a column holds `.NAME`, so its name must be one that jq reads that way.
 fn check_default_value(name: &Located<String>, faults: &mut Faults) {
-    if !grammar::is_identifier(&name.value) {
+    // One that cannot even name a column is told.
+    if !grammar::is_identifier(&name.value) && !name.value.trim().is_empty() {
         let path = clip(&name.value);
         faults
             .error("missing-key", name.span, format!("the column `{path}` needs `value`"))

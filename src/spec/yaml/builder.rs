@@ -25,6 +25,8 @@ struct Built {
     node: Node,
     nodes: usize,
     height: usize,
+    /// Of its text and its keys.
+    bytes: usize,
 }
 
 /// A list or mapping whose end has not come.
@@ -34,6 +36,7 @@ struct Open {
     children: Children,
     nodes: usize,
     height: usize,
+    bytes: usize,
 }
 
 enum Children {
@@ -59,6 +62,7 @@ pub(super) struct Builder<'a> {
     anchors: HashMap<usize, Option<Built>>,
     nodes: usize,
     replaced_bytes: usize,
+    aliased_bytes: usize,
     documents: usize,
     root: Option<Built>,
 }
@@ -78,6 +82,7 @@ impl<'a> Builder<'a> {
             anchors: HashMap::new(),
             nodes: 0,
             replaced_bytes: 0,
+            aliased_bytes: 0,
             documents: 0,
             root: None,
         }
@@ -111,7 +116,7 @@ impl<'a> Builder<'a> {
                     None => self.scalar(&text, style, span),
                     Some(_) => Node { value: NodeValue::Scalar(broken()), span },
                 };
-                self.finish(Built { node, nodes: 1, height: 1 }, anchor)?;
+                self.finish(leaf(node), anchor)?;
             }
             Event::SequenceStart(_, anchor, _) => {
                 self.start(anchor, span, Children::List(Vec::new()))?;
@@ -127,7 +132,7 @@ impl<'a> Builder<'a> {
                     .error("unknown-anchor", span, format!("no anchor `&{}` stands before this", clip(&name)))
                     .help("a value that starts with `*` must be quoted unless it is an alias");
                 let node = Node { value: NodeValue::Scalar(broken()), span };
-                self.finish(Built { node, nodes: 1, height: 1 }, 0)?;
+                self.finish(leaf(node), 0)?;
             }
             // Marks of the stream, and kinds of events that were not asked for.
             _ => {}
@@ -229,12 +234,12 @@ impl<'a> Builder<'a> {
         if self.open.len() >= DEPTH_MAX {
             return Err(self.too_deep(span));
         }
-        self.open.push(Open { start: span.start, anchor, children, nodes: 1, height: 1 });
+        self.open.push(Open { start: span.start, anchor, children, nodes: 1, height: 1, bytes: 0 });
         Ok(())
     }
 
     fn end(&mut self, span: Span) -> Result<(), Stop> {
-        let Open { start, anchor, children, nodes, height } =
+        let Open { start, anchor, children, nodes, height, bytes } =
             self.open.pop().expect("the parser ends only what it has started");
         // A block collection ends where the next token starts; its last child ends sooner.
         let last = match &children {
@@ -249,7 +254,7 @@ impl<'a> Builder<'a> {
         };
         let node = Node { value, span: Span { start, end: end.max(start) } };
         self.nodes -= nodes - 1;
-        self.finish(Built { node, nodes, height }, anchor)
+        self.finish(Built { node, nodes, height, bytes }, anchor)
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Stop> {
@@ -261,6 +266,14 @@ impl<'a> Builder<'a> {
         };
         if self.nodes + built.nodes > NODES_MAX {
             return Err(self.too_many(span));
+        }
+        // A long text is one value, and may be named a hundred thousand times.
+        self.aliased_bytes += built.bytes;
+        if self.aliased_bytes > SOURCE_BYTES_MAX {
+            self.faults
+                .error("too-large", span, "aliases make the file larger than 1 MiB")
+                .help("every alias counts as much as what it names: use fewer, or name something shorter");
+            return Err(Stop);
         }
         let mut built = built.clone();
         built.node.span = span;
@@ -287,6 +300,7 @@ impl<'a> Builder<'a> {
         };
         parent.nodes += built.nodes;
         parent.height = parent.height.max(built.height + 1);
+        parent.bytes += built.bytes;
         match &mut parent.children {
             Children::List(items) => items.push(built.node),
             Children::Map { entries, key, seen } => match key.take() {
@@ -312,16 +326,25 @@ impl<'a> Builder<'a> {
     fn too_many(&mut self, span: Span) -> Stop {
         self.faults
             .error("too-many-nodes", span, format!("the file has more than {NODES_MAX} values"))
-            .help("aliases count as often as they are used");
+            .help("use fewer aliases, as each counts as often as it is used; long lists belong in a file of their own");
         Stop
     }
 
     fn too_deep(&mut self, span: Span) -> Stop {
         self.faults
             .error("too-deep", span, format!("values nest deeper than {DEPTH_MAX} levels"))
-            .help("a pipeline needs six");
+            .help(super::SHALLOWER);
         Stop
     }
+}
+
+/// A scalar, or what stands in its place.
+fn leaf(node: Node) -> Built {
+    let bytes = match &node.value {
+        NodeValue::Scalar(scalar) => scalar.text.len(),
+        NodeValue::List(_) | NodeValue::Map(_) => 0,
+    };
+    Built { node, nodes: 1, height: 1, bytes }
 }
 
 fn broken() -> Scalar {

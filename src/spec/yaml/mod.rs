@@ -25,6 +25,9 @@ pub(super) const NODES_MAX: usize = 300_000;
 /// Deepest nesting, copies by aliases included. The language needs 6.
 pub(super) const DEPTH_MAX: usize = 32;
 
+/// What to do about a value that nests deeper.
+const SHALLOWER: &str = "a pipeline needs six: look for a bracket or an indentation that is one too many";
+
 /// Parses the file; `None` if no tree came out of it. A tree may come out of a file with faults.
 pub(super) fn parse(
     source: &Source,

@@ -20,7 +20,7 @@ pub(super) fn fault(source: &Source, error: &ScanError, faults: &mut Faults) {
     if *error.kind() == ErrorKind::RecursionLimitExceeded {
         faults
             .error("too-deep", span, format!("values nest deeper than {DEPTH_MAX} levels"))
-            .help("a pipeline needs six");
+            .help(super::SHALLOWER);
         return;
     }
     let (_, line_start) = source.line_start(start);
