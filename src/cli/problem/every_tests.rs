@@ -46,6 +46,7 @@ fn sinks() -> Vec<SinkError> {
         },
         SinkError::TableLocked { path: path(), waited: Duration::from_secs(30) },
         SinkError::OtherSource { path: path(), published: "mock".into(), wanted: "x".into() },
+        SinkError::OtherSource { path: path(), published: "x".into(), wanted: "mock".into() },
         SinkError::BadRecord { kind: "journal", path: path(), source: json() },
         SinkError::RecordVersion { kind: "journal", path: path(), found: 2, known: 1 },
         SinkError::Unfinished {
