@@ -114,6 +114,8 @@ pub enum Event {
         stage: StageId,
         /// How many times.
         count: u64,
+        /// Why the first did, cut short.
+        reason: String,
     },
     /// A stage handed its last thing on.
     StageFinished {
@@ -133,9 +135,8 @@ pub enum Event {
         table: StageId,
         /// Rows dropped for a `required` column or `on_mismatch: drop`.
         dropped_rows: u64,
-        /// Name, values that did not fit, expressions that failed; of a column, or of a place within its values
-        /// such as `directors[].name`. Only where there is either.
-        columns: Vec<(String, u64, u64)>,
+        /// What columns lost; only those that lost something.
+        columns: Vec<ColumnLoss>,
     },
     /// A table is in its place.
     TablePublished {
@@ -150,6 +151,21 @@ pub enum Event {
         /// What no row has a value in.
         empty: Vec<EmptyColumn>,
     },
+}
+
+/// What a column lost, or a place within its values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ColumnLoss {
+    /// The column, or a place such as `directors[].name`.
+    pub name: String,
+    /// Values that did not fit.
+    pub mismatches: u64,
+    /// Rows on which the expression failed.
+    pub errors: u64,
+    /// The type and the first value that did not fit it, with its item, cut short; of one place of each column.
+    pub misfit: Option<(String, String)>,
+    /// Why the expression failed first, with the item, cut short.
+    pub failure: Option<String>,
 }
 
 /// A column of a published table, or a field within one, that is null in every row.

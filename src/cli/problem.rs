@@ -295,10 +295,19 @@ fn of_sink(error: &SinkError) -> Verdict {
         SinkError::TableLocked { .. } => {
             verdict(Locked, "table-locked", &["run the same command again when it is done"])
         }
+        SinkError::OtherSource { published, .. } if published == "mock" => verdict(
+            Invalid,
+            "other-source",
+            &[
+                "what is there was made up by `--mock`: remove it, or write these tables elsewhere with `--out DIR`",
+            ],
+        ),
         SinkError::OtherSource { .. } => verdict(
             Invalid,
             "other-source",
-            &["write these tables elsewhere with `--out DIR`; data of two sources is never mixed"],
+            &[
+                "write these tables elsewhere with `--out DIR`, or remove them first; data of two sources is never mixed",
+            ],
         ),
         SinkError::BadRecord { .. } => {
             verdict(Failed, "bad-record", &["it was damaged from outside; move it away to go on"])

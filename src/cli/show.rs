@@ -121,7 +121,9 @@ async fn look(
         .point(&arguments.point)
         .map_err(|error| Problem::Point { again: again(arguments), error: error.into() })?;
     let expr = expression(arguments, &plan, at, printer)?;
-    let transport = transport(&plan, embedded.is_some())?;
+    // The items of a file, a list or a range need no request, and so no credential.
+    let asks = !plan.is_listed(at);
+    let transport = transport(&plan, embedded.is_some() || !asks)?;
 
     let counters = Arc::new(Counters::new(&plan));
     let progress = Progress::start(Mode::Plain, Arc::clone(&counters), Box::new(io::stderr()));

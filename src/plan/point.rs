@@ -72,6 +72,14 @@ const PORTS: [(Port, &str); 4] =
     [(Port::Main, ""), (Port::Found, "found"), (Port::Failed, "failed"), (Port::Missing, "missing")];
 
 impl Plan {
+    /// Whether what is at a point is known without a request: the items of a seed that asks for no list.
+    pub fn is_listed(&self, at: Source) -> bool {
+        match &self.stages[at.stage].kind {
+            StageKind::Seed(seed) => at.port == Port::Main && !matches!(seed.source, SeedItems::Pages { .. }),
+            _ => false,
+        }
+    }
+
     /// The point that `text` names, like `movies` or `similar.found`.
     pub fn point(&self, text: &str) -> Result<Source, PointError> {
         let (name, port) = text.split_once('.').map_or((text, None), |(name, port)| (name, Some(port)));

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::plan::Document;
 use crate::plan::expr::scan::{Kind, Scanner};
-use crate::plan::expr::{Expr, FieldSet, Input, Json, JsonFault, RunScope, Scope, Truth};
+use crate::plan::expr::{EvalError, Expr, FieldSet, Input, Json, JsonFault, RunScope, Scope, Truth};
 
 /// The expressions of one expand.
 #[derive(Clone, Debug)]
@@ -29,6 +29,15 @@ pub struct FoundItems {
     pub items: Vec<Found>,
     /// Times that `items` or `where` failed, or gave what is no item.
     pub errors: u32,
+    /// What jq said about the first of them.
+    pub error: Option<EvalError>,
+}
+
+impl FoundItems {
+    fn failed(&mut self, error: EvalError) {
+        self.errors += 1;
+        self.error.get_or_insert(error);
+    }
 }
 
 /// One item.
@@ -45,7 +54,7 @@ impl ExpandRule {
     pub fn wants(&self, run: &RunScope, document: &Document) -> Truth {
         match &self.when {
             Some(when) => Scope::new(run, document).holds(when, Input::Document),
-            None => Truth { holds: true, error: false },
+            None => Truth { holds: true, error: None },
         }
     }
 
@@ -57,12 +66,17 @@ impl ExpandRule {
         let mut found = FoundItems::default();
         let mut rank = 0;
         for answer in answers {
-            let Ok(answer) = Json::parse(answer) else {
-                found.errors += 1;
-                continue;
+            let answer = match Json::parse(answer) {
+                Ok(answer) => answer,
+                Err(fault) => {
+                    found.failed(fault.into());
+                    continue;
+                }
             };
             let items = scope.items(&self.items, Input::Json(&answer));
-            found.errors += u32::from(items.error.is_some());
+            if let Some(error) = items.error {
+                found.failed(error);
+            }
             for json in items.values {
                 if found.items.len() >= take {
                     return found;
@@ -70,15 +84,17 @@ impl ExpandRule {
                 rank += 1;
                 let truth = match &self.where_ {
                     Some(where_) => scope.holds(where_, Input::Json(&json)),
-                    None => Truth { holds: true, error: false },
+                    None => Truth { holds: true, error: None },
                 };
-                found.errors += u32::from(truth.error);
+                if let Some(error) = truth.error {
+                    found.failed(error);
+                }
                 if !truth.holds {
                     continue;
                 }
                 match item_body(&json) {
                     Some(body) => found.items.push(Found { rank, body }),
-                    None => found.errors += 1,
+                    None => found.failed(EvalError { message: format!("{} is no item", json.to_text()) }),
                 }
             }
         }

@@ -17,11 +17,13 @@
 mod cell;
 mod coerce;
 mod column;
+mod example;
 mod found;
 mod projector;
 mod shape;
 mod walk;
 
+pub use example::{Failure, Misfit};
 pub use found::{ExpandRule, Found, FoundItems, prune};
 pub use projector::{ColumnCounts, Counts, ProjectError, Projector};
 

@@ -4,35 +4,29 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 
-use crate::plan::expr::{Input, Json, Output, PlainPath, Root, RunScope, Scope, Step, meta_field};
+use crate::plan::expr::{EvalError, Input, Json, Output, PlainPath, Root, RunScope, Scope, Step, meta_field};
 use crate::plan::{Document, TablePlan};
 use crate::spec::{ColumnType, OnMismatch};
 
 use super::cell::Cell;
-use super::coerce;
 use super::column::{Appended, Column};
+use super::example::{Failure, Misfit, item};
 use super::shape::{Rows, Shape, Source};
 use super::walk::{Stop, Walked, walk};
-
-/// Characters of a value or an item in a message.
-const SHOWN_CHARS_MAX: usize = 80;
 
 /// A document that cannot become rows, so that the run fails.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProjectError {
     /// `on_mismatch: fail`.
-    #[error("column `{column}` of table `{table}`: {value} is not of type {column_type} (item {item})")]
+    #[error(
+        "column `{}` of table `{table}`: {} is not of type {} (item {})",
+        misfit.path, misfit.value, misfit.column_type, misfit.item
+    )]
     Mismatch {
         /// The table.
         table: String,
-        /// Its column, or the path within it: `directors[1].name`.
-        column: String,
-        /// The type there.
-        column_type: String,
-        /// The value as JSON, cut short.
-        value: String,
-        /// The item as JSON, cut short.
-        item: String,
+        /// The value.
+        misfit: Box<Misfit>,
     },
     /// More than 2 GiB of text, or 2^31 elements, in one batch.
     #[error("column `{column}` of table `{table}`: more than 2 GiB in one batch (item {item})")]
@@ -57,6 +51,8 @@ pub struct Counts {
     pub broken: u64,
     /// Documents on which `rows` failed; the rows before the failure count as rows.
     pub rows_errors: u64,
+    /// The first of them.
+    pub rows_failure: Option<Failure>,
     /// In the order of the table's columns.
     pub columns: Vec<ColumnCounts>,
 }
@@ -69,8 +65,12 @@ pub struct ColumnCounts {
     /// The same by their place: `directors` for the column itself, `directors[]` for the elements of a list,
     /// `directors[].name` for a field of theirs. Only places with any.
     pub places: Vec<(String, u64)>,
+    /// The first of them.
+    pub misfit: Option<Misfit>,
     /// Rows on which the expression failed.
     pub errors: u64,
+    /// The first of them.
+    pub failure: Option<Failure>,
 }
 
 /// Turns the documents of one table into batches. Owns the open batch; moves between threads.
@@ -150,6 +150,14 @@ impl Projector {
         counts
     }
 
+    /// Forgets the examples of what went wrong, so that the next documents give theirs.
+    pub fn forget_examples(&mut self) {
+        self.counts.rows_failure = None;
+        for column in &mut self.counts.columns {
+            (column.misfit, column.failure) = (None, None);
+        }
+    }
+
     fn walk<'a>(&self, document: &'a Document, run: &'a RunScope) -> Result<Walked<'a>, Stop> {
         if !self.fast {
             return Err(Stop::Odd);
@@ -188,14 +196,16 @@ impl Projector {
         full: &mut Vec<RecordBatch>,
     ) -> Result<(), ProjectError> {
         if self.shape.rows == Rows::Document {
-            return self.row(scope, document, Some((&walked.doc, &[])), Input::Document, full);
+            return self.row(scope, document, Some((&walked.doc, &[])), (0, Input::Document), full);
         }
-        self.counts.rows_errors += u64::from(walked.rows_error);
+        if walked.rows_error {
+            self.rows_failed(scope, document, None);
+        }
         let width = self.shape.row_absent.len();
         for index in 0..walked.row_count {
             let cells = (&walked.doc[..], &walked.rows[index * width..][..width]);
             let input = elements.get(index).map_or(Input::Document, Input::Json);
-            self.row(scope, document, Some(cells), input, full)?;
+            self.row(scope, document, Some(cells), (index, input), full)?;
         }
         Ok(())
     }
@@ -207,26 +217,51 @@ impl Projector {
         full: &mut Vec<RecordBatch>,
     ) -> Result<(), ProjectError> {
         let Some(rows) = self.table.rows.clone() else {
-            return self.row(scope, document, None, Input::Document, full);
+            return self.row(scope, document, None, (0, Input::Document), full);
         };
         let items = scope.items(&rows, Input::Document);
-        self.counts.rows_errors += u64::from(items.error.is_some());
-        for json in &items.values {
-            self.row(scope, document, None, Input::Json(json), full)?;
+        if items.error.is_some() {
+            self.rows_failed(scope, document, items.error);
+        }
+        for (index, json) in items.values.iter().enumerate() {
+            self.row(scope, document, None, (index, Input::Json(json)), full)?;
         }
         Ok(())
     }
 
-    /// Adds one row, or none of it. `cells` are those of the walk: the document's and the row's.
+    /// Counts that `rows` failed; the walk does not know why.
+    fn rows_failed(&mut self, scope: &Scope<'_>, document: &Document, error: Option<EvalError>) {
+        self.counts.rows_errors += 1;
+        if self.counts.rows_failure.is_none() {
+            let again = || scope.items(self.table.rows.as_ref()?, Input::Document).error;
+            self.counts.rows_failure = error.or_else(again).map(|error| Failure::new(&error, document));
+        }
+    }
+
+    /// Why the expression of a column fails on the row with this number of the document: as jq says it, as
+    /// the walk does not know.
+    fn failure(&self, scope: &Scope<'_>, document: &Document, column: usize, row: usize) -> Option<Failure> {
+        let value = &self.table.columns[column].value;
+        let element = match &self.table.rows {
+            Some(rows) => Some(scope.items(rows, Input::Document).values.into_iter().nth(row)?),
+            None => None,
+        };
+        let input = element.as_ref().map_or(Input::Document, Input::Json);
+        scope.first(value, input, 2).error.map(|error| Failure::new(&error, document))
+    }
+
+    /// Adds one row, or none of it. `cells` are those of the walk: the document's and the row's. The row has a
+    /// number in its document, and an input where jq needs it.
     fn row(
         &mut self,
         scope: &Scope<'_>,
         document: &Document,
         cells: Option<(&[Cell<'_>], &[Cell<'_>])>,
-        input: Input<'_>,
+        (number, input): (usize, Input<'_>),
         full: &mut Vec<RecordBatch>,
     ) -> Result<(), ProjectError> {
         for index in 0..self.columns.len() {
+            let errors = self.counts.columns[index].errors;
             let kept = match (&self.shape.sources[index], cells) {
                 (Source::Doc(cell), Some((doc, _))) => self.append(index, &doc[*cell], document),
                 (Source::Row(cell), Some((_, row))) => self.append(index, &row[*cell], document),
@@ -237,6 +272,10 @@ impl Projector {
                     self.append(index, &cell, document)
                 }
             };
+            let counts = &self.counts.columns[index];
+            if counts.errors > errors && counts.failure.is_none() {
+                self.counts.columns[index].failure = self.failure(scope, document, index, number);
+            }
             if !matches!(kept, Ok(true)) {
                 for column in &mut self.columns[..=index] {
                     column.truncate(self.open_rows);
@@ -262,27 +301,27 @@ impl Projector {
             return Err(ProjectError::Overflow {
                 table: plan_name(&self.table),
                 column: plan.name.to_string(),
-                item: shown(document.item.fields.to_string()),
+                item: item(document),
             });
         };
         counts.errors += u64::from(matches!(cell, Cell::Error));
         counts.mismatches += mismatches;
         if mismatches > 0 {
+            let find = || Misfit::find(&plan.name, cell, &plan.column_type, document);
             match plan.on_mismatch {
-                OnMismatch::Null => {}
-                OnMismatch::Drop => return Ok(false),
                 OnMismatch::Fail => {
-                    let mut path = plan.name.to_string();
-                    let (value, column_type) = coerce::misfit(cell, &plan.column_type, &mut path)
-                        .expect("what was counted a mismatch is found again by the same rules");
                     return Err(ProjectError::Mismatch {
                         table: plan_name(&self.table),
-                        column: path,
-                        column_type: column_type.to_string(),
-                        value: shown(value.text().into_owned()),
-                        item: shown(document.item.fields.to_string()),
+                        misfit: Box::new(find()),
                     });
                 }
+                OnMismatch::Null | OnMismatch::Drop if counts.misfit.is_none() => {
+                    counts.misfit = Some(find());
+                }
+                OnMismatch::Null | OnMismatch::Drop => {}
+            }
+            if plan.on_mismatch == OnMismatch::Drop {
+                return Ok(false);
             }
         }
         Ok(!(null && plan.required))
@@ -298,13 +337,6 @@ impl Projector {
 
 fn plan_name(table: &TablePlan) -> String {
     table.stage.as_str().to_owned()
-}
-
-fn shown(text: String) -> String {
-    match text.char_indices().nth(SHOWN_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
 }
 
 /// The cell of a path that does not start in the body.

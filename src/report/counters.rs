@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::latency::Latency;
 use super::snapshot::{FailureNote, PublishedFile, Role, Snapshot, StageSnapshot, TableSnapshot};
-use crate::event::{Event, Listener};
+use crate::event::{ColumnLoss, Event, Listener};
 use crate::plan::{Plan, StageKind};
 use crate::spec::StageId;
 
@@ -56,12 +56,14 @@ struct Rare {
     failures: Vec<FailureNote>,
     gate: Option<(u16, Instant)>,
     tables: HashMap<StageId, Table>,
+    /// Why the first expression of a stage failed.
+    reasons: HashMap<StageId, String>,
 }
 
 #[derive(Debug, Default)]
 struct Table {
     dropped: u64,
-    columns: Vec<(String, u64, u64)>,
+    columns: Vec<ColumnLoss>,
     published: Option<PublishedFile>,
 }
 
@@ -115,7 +117,7 @@ impl Counters {
             source: rare.source.clone(),
             elapsed: now - self.start,
             sending: Duration::from_micros(last.saturating_sub(first)),
-            stages: self.stages.iter().map(Stage::snapshot).collect(),
+            stages: self.stages.iter().map(|stage| stage.snapshot(rare.reasons.get(&stage.id))).collect(),
             tables: tables.collect(),
             failures: rare.failures.clone(),
             gate: rare.gate.filter(|(_, until)| *until > now).map(|(status, until)| (status, until - now)),
@@ -185,20 +187,25 @@ impl Listener for Counters {
                 }
             }
             Event::ItemsFound { stage, count } => add(&self.stage(stage).found, *count as u64),
-            Event::ExpressionFailed { stage, count } => add(&self.stage(stage).expression_errors, *count),
+            Event::ExpressionFailed { stage, count, reason } => {
+                add(&self.stage(stage).expression_errors, *count);
+                self.rare().reasons.entry(stage.clone()).or_insert_with(|| reason.clone());
+            }
             Event::StageFinished { stage } => self.stage(stage).finished.store(true, Ordering::Relaxed),
             Event::RowsWritten { table, rows } => add(&self.stage(table).rows, *rows as u64),
             Event::TableCounted { table, dropped_rows, columns } => {
                 let mut rare = self.rare();
                 let table = rare.tables.entry(table.clone()).or_default();
                 table.dropped += dropped_rows;
-                for (name, mismatches, errors) in columns {
-                    match table.columns.iter_mut().find(|(known, ..)| known == name) {
+                for loss in columns {
+                    match table.columns.iter_mut().find(|known| known.name == loss.name) {
                         Some(known) => {
-                            known.1 += mismatches;
-                            known.2 += errors;
+                            known.mismatches += loss.mismatches;
+                            known.errors += loss.errors;
+                            known.misfit = known.misfit.take().or_else(|| loss.misfit.clone());
+                            known.failure = known.failure.take().or_else(|| loss.failure.clone());
                         }
-                        None => table.columns.push((name.clone(), *mismatches, *errors)),
+                        None => table.columns.push(loss.clone()),
                     }
                 }
             }
@@ -232,7 +239,7 @@ impl Stage {
         }
     }
 
-    fn snapshot(&self) -> StageSnapshot {
+    fn snapshot(&self, expression_error: Option<&String>) -> StageSnapshot {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         StageSnapshot {
             id: self.id.to_string(),
@@ -247,6 +254,7 @@ impl Stage {
             retries: read(&self.retries),
             bytes: read(&self.bytes),
             expression_errors: read(&self.expression_errors),
+            expression_error: expression_error.cloned().unwrap_or_default(),
             finished: self.finished.load(Ordering::Relaxed),
             p50: self.latency.quantile(0.50),
             p99: self.latency.quantile(0.99),
@@ -315,11 +323,18 @@ stages:
     fn counts_of_a_table_add_up_over_its_inputs() {
         let counters = counters();
         for (column, mismatches, errors) in [("id", 1, 0), ("title", 0, 2), ("id", 3, 4)] {
-            let columns = vec![(column.to_owned(), mismatches, errors)];
+            let failure = (errors > 0).then(|| format!("{errors} times"));
+            let columns =
+                vec![ColumnLoss { name: column.to_owned(), mismatches, errors, misfit: None, failure }];
             counters.hear(&Event::TableCounted { table: id("films"), dropped_rows: 5, columns });
         }
         let table = &counters.snapshot().tables[0];
         assert_eq!(table.dropped, 15);
-        assert_eq!(table.columns, [("id".to_owned(), 4, 4), ("title".to_owned(), 0, 2)]);
+        let columns: Vec<_> = table
+            .columns
+            .iter()
+            .map(|loss| (loss.name.as_str(), loss.mismatches, loss.errors, loss.failure.as_deref()))
+            .collect();
+        assert_eq!(columns, [("id", 4, 4, Some("4 times")), ("title", 0, 2, Some("2 times"))]);
     }
 }

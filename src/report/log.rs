@@ -34,7 +34,9 @@ impl Listener for Log {
             }
             Event::ItemFailed { stage, request, error } => warn!(%stage, request, error, "item failed"),
             Event::ItemsFound { stage, count } => debug!(%stage, count, "items found"),
-            Event::ExpressionFailed { stage, count } => debug!(%stage, count, "expression failed"),
+            Event::ExpressionFailed { stage, count, reason } => {
+                debug!(%stage, count, reason, "expression failed");
+            }
             Event::StageFinished { stage } => info!(%stage, "stage finished"),
             Event::RowsWritten { table, rows } => debug!(%table, rows, "rows written"),
             Event::TableCounted { table, dropped_rows, columns } => {

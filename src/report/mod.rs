@@ -17,6 +17,7 @@ mod counters;
 mod figures;
 mod latency;
 mod log;
+mod losses;
 mod progress;
 mod snapshot;
 mod summary;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::figures::real;
-use crate::event::EmptyColumn;
+use crate::event::{ColumnLoss, EmptyColumn};
 
 /// What kind of stage it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,8 @@ pub struct StageSnapshot {
     pub bytes: u64,
     /// Expressions that ended in an error, without those of columns.
     pub expression_errors: u64,
+    /// Why the first of them did.
+    pub expression_error: String,
     /// It handed its last thing on.
     pub finished: bool,
     /// The time that half of the answers took at the most.
@@ -90,8 +92,8 @@ pub struct TableSnapshot {
     pub rows: u64,
     /// Rows that were dropped.
     pub dropped: u64,
-    /// Column, values that did not fit, expressions that failed.
-    pub columns: Vec<(String, u64, u64)>,
+    /// What columns lost.
+    pub columns: Vec<ColumnLoss>,
     /// Where it is, once it is.
     pub published: Option<PublishedFile>,
 }

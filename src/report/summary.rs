@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::counters::FAILURES_KEPT;
 use super::figures::{bytes, count, counted, time};
+use super::losses::{empty, misfits};
 use super::snapshot::Snapshot;
 use crate::spec::Rate;
 
@@ -32,8 +33,8 @@ pub fn summary(snapshot: &Snapshot, ending: Ending, allowed: Option<Rate>) -> St
     headline(&mut text, snapshot, ending);
     tables(&mut text, snapshot);
     requests(&mut text, snapshot, allowed);
-    misfits(&mut text, snapshot);
-    empty(&mut text, snapshot);
+    list(&mut text, "what did not fit", &misfits(snapshot), LINES_MAX);
+    list(&mut text, "what is empty", &empty(snapshot), LINES_MAX);
     failures(&mut text, snapshot);
     if let Some(advice) = advice(ending) {
         line(&mut text, format_args!("\n{advice}"));
@@ -132,52 +133,6 @@ fn retries(number: u64) -> String {
     if number == 1 { "1 retry".to_owned() } else { format!("{} retries", count(number)) }
 }
 
-/// Values that did not fit, rows that were dropped, expressions that failed.
-fn misfits(text: &mut String, snapshot: &Snapshot) {
-    let mut lines = Vec::new();
-    for stage in snapshot.stages.iter().filter(|stage| stage.skipped > 0) {
-        let rows = counted(stage.skipped, "rows");
-        lines.push(format!("{}: {rows} of the file gave no item, being empty", stage.id));
-    }
-    for table in &snapshot.tables {
-        if table.dropped > 0 {
-            lines.push(format!("{}: {} dropped", table.name, counted(table.dropped, "rows")));
-        }
-        for (column, mismatches, errors) in &table.columns {
-            let mut what = Vec::new();
-            if *mismatches > 0 {
-                what.push(format!("{} did not fit the type", counted(*mismatches, "values")));
-            }
-            if *errors > 0 {
-                what.push(format!("the expression failed {}", counted(*errors, "times")));
-            }
-            lines.push(format!("{}.{column}: {}", table.name, what.join(", ")));
-        }
-    }
-    for stage in snapshot.stages.iter().filter(|stage| stage.expression_errors > 0) {
-        lines.push(format!("{}: expressions failed {}", stage.id, counted(stage.expression_errors, "times")));
-    }
-    list(text, "what did not fit", &lines, LINES_MAX);
-}
-
-/// Columns without a value, which are most often a slip in the pipeline file.
-fn empty(text: &mut String, snapshot: &Snapshot) {
-    let mut lines = Vec::new();
-    for table in &snapshot.tables {
-        for column in table.published.iter().flat_map(|file| &file.empty) {
-            let within = |name: &str| {
-                let rest = column.name.strip_prefix(name);
-                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-            };
-            // What did not fit was in the documents; there is nothing to ask.
-            let misfits = table.columns.iter().any(|(name, ..)| within(name));
-            let question = if misfits { "see above" } else { &column.question };
-            lines.push(format!("{}: no row has a value in `{}`: {question}", table.name, column.name));
-        }
-    }
-    list(text, "what is empty", &lines, LINES_MAX);
-}
-
 fn failures(text: &mut String, snapshot: &Snapshot) {
     let failed = snapshot.totals().failed;
     let lines: Vec<String> = snapshot
@@ -251,7 +206,7 @@ mod tests {
 
     use super::super::snapshot::{FailureNote, PublishedFile, Role, StageSnapshot, TableSnapshot};
     use super::*;
-    use crate::event::EmptyColumn;
+    use crate::event::{ColumnLoss, EmptyColumn};
 
     fn stage(id: &str, role: Role, requests: u64, failed: u64) -> StageSnapshot {
         StageSnapshot {
@@ -267,6 +222,7 @@ mod tests {
             retries: failed * 2,
             bytes: requests * 2000,
             expression_errors: 0,
+            expression_error: String::new(),
             finished: true,
             p50: (requests > 0).then_some(Duration::from_millis(52)),
             p99: (requests > 0).then_some(Duration::from_millis(198)),
@@ -286,6 +242,18 @@ mod tests {
                 empty: Vec::new(),
             }),
         };
+        let revenue = ColumnLoss {
+            name: "revenue".to_owned(),
+            mismatches: 3,
+            misfit: Some(("int64".to_owned(), "\"1,519\" (item {\"id\":24428})".to_owned())),
+            ..ColumnLoss::default()
+        };
+        let collection = ColumnLoss {
+            name: "collection".to_owned(),
+            errors: 1,
+            failure: Some("cannot use null as iterable (array or object) (item {\"id\":603})".to_owned()),
+            ..ColumnLoss::default()
+        };
         Snapshot {
             pipeline: "marvel".to_owned(),
             run: Some("r1".to_owned()),
@@ -297,10 +265,7 @@ mod tests {
                 stage("movies", Role::Fetch, 312, failed),
                 stage("similar", Role::Expand, 119, 0),
             ],
-            tables: vec![
-                table("films", 310, vec![("revenue".to_owned(), 3, 0), ("collection".to_owned(), 0, 1)]),
-                table("cast", 12_040, Vec::new()),
-            ],
+            tables: vec![table("films", 310, vec![revenue, collection]), table("cast", 12_040, Vec::new())],
             failures: (0..failed.min(2))
                 .map(|index| FailureNote {
                     stage: "movies".to_owned(),
@@ -335,6 +300,26 @@ mod tests {
           films: no row has a value in `titel`: is `.titel` in the documents?
           films: no row has a value in `director.name`: is `.director.name` in the documents?
           films: no row has a value in `revenue`: see above
+        ");
+    }
+
+    #[test]
+    fn tables_without_rows_and_lists_that_are_not_there_are_named() {
+        let mut snapshot = snapshot(0);
+        snapshot.stages[0].missing = 1;
+        for table in &mut snapshot.tables {
+            let file = table.published.as_mut().expect("is published");
+            // What has no rows has no values, which need not be said of each column.
+            file.empty = vec![EmptyColumn { name: "id".to_owned(), question: "why?".to_owned() }];
+            file.rows = 0;
+        }
+        snapshot.tables[1].dropped = 0;
+        let text = summary(&snapshot, Ending::Complete, None);
+        insta::assert_snapshot!(&text[text.find("what is empty").expect("a list")..], @"
+        what is empty
+          marvel: the API has no such list (404): is its `path` right?
+          films: it has no rows: see above
+          cast: it has no rows: `tmdb-etl show` says at which stage the flow ends
         ");
     }
 

@@ -54,10 +54,11 @@ impl Context {
         }
     }
 
-    /// Tells of expressions that ended in an error.
-    pub(super) fn expressions_failed(&self, stage: &StageId, count: u64) {
+    /// Tells of expressions that ended in an error, if any did; the first says why.
+    pub(super) fn expressions_failed(&self, stage: &StageId, count: u64, reason: Option<String>) {
         if count > 0 {
-            self.listener.hear(&Event::ExpressionFailed { stage: stage.clone(), count });
+            let (stage, reason) = (stage.clone(), reason.unwrap_or_default());
+            self.listener.hear(&Event::ExpressionFailed { stage, count, reason });
         }
     }
 

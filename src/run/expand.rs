@@ -13,7 +13,7 @@ use super::outlets::Outlets;
 use super::rows::{self, Ending};
 use crate::engine::{EdgeId, Frontier, Parcel, Sender, Work};
 use crate::event::Event;
-use crate::plan::expr::{FieldSet, Json};
+use crate::plan::expr::{EvalError, FieldSet, Json};
 use crate::plan::{Document, ExpandPlan, Item};
 use crate::project::{ExpandRule, Found, prune};
 use crate::spec::Port;
@@ -77,7 +77,11 @@ impl Work for Expander {
         let (rule, scope, document) =
             (Arc::clone(&self.rule), Arc::clone(&self.context.scope), expanded.document.value.clone());
         let found = on_thread(move || rule.found(&scope, &document, &answers)).await;
-        self.context.expressions_failed(&self.caller.stage, u64::from(found.errors));
+        self.context.expressions_failed(
+            &self.caller.stage,
+            u64::from(found.errors),
+            found.error.as_ref().map(EvalError::short),
+        );
         let count = found.items.len();
         self.context.listener.hear(&Event::ItemsFound { stage: self.caller.stage.clone(), count });
         self.admit(&mut expanded, &found.items);
@@ -122,7 +126,11 @@ impl Expander {
         let (rule, scope, document) =
             (Arc::clone(&self.rule), Arc::clone(&self.context.scope), document.clone());
         let truth = on_thread(move || rule.wants(&scope, &document)).await;
-        self.context.expressions_failed(&self.caller.stage, u64::from(truth.error));
+        self.context.expressions_failed(
+            &self.caller.stage,
+            u64::from(truth.error.is_some()),
+            truth.error.as_ref().map(EvalError::short),
+        );
         truth.holds
     }
 

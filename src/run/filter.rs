@@ -6,7 +6,7 @@ use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::outlets::Outlets;
 use crate::engine::{Parcel, Work};
-use crate::plan::expr::{Input, Scope};
+use crate::plan::expr::{EvalError, Input, Scope};
 use crate::plan::{Document, FilterPlan};
 use crate::spec::{Port, StageId};
 
@@ -27,7 +27,11 @@ impl Work for Sieve {
         let (scope, where_) = (Arc::clone(&self.context.scope), self.plan.where_.clone());
         let document = parcel.value.clone();
         let truth = on_thread(move || Scope::new(&scope, &document).holds(&where_, Input::Document)).await;
-        self.context.expressions_failed(&self.stage, u64::from(truth.error));
+        self.context.expressions_failed(
+            &self.stage,
+            u64::from(truth.error.is_some()),
+            truth.error.as_ref().map(EvalError::short),
+        );
         Ok(truth.holds.then_some(parcel))
     }
 

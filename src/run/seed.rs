@@ -14,7 +14,7 @@ use super::rows::{self, Ending};
 use super::seed_file::SeedFile;
 use crate::engine::{Closed, Parcel, Sender, Work, edge, run_stage};
 use crate::event::Event;
-use crate::plan::expr::{FieldSet, Input, Json, Scope};
+use crate::plan::expr::{EvalError, FieldSet, Input, Json, Scope};
 use crate::plan::{Document, Hands, Item, SeedItems, SeedPlan};
 use crate::project::prune;
 use crate::spec::Port;
@@ -128,7 +128,11 @@ impl Seeder {
         };
         let hand_out = async move {
             while let Some(batch) = queue.recv().await {
-                self.context.expressions_failed(&self.caller.stage, batch.expression_errors);
+                self.context.expressions_failed(
+                    &self.caller.stage,
+                    batch.expression_errors,
+                    batch.expression_error.as_ref().map(EvalError::short),
+                );
                 if batch.skipped > 0 {
                     let (stage, count) = (self.caller.stage.clone(), batch.skipped);
                     self.context.listener.hear(&Event::RowsSkipped { stage, count });
@@ -217,7 +221,11 @@ impl Seeder {
             (truth, json.to_bytes().to_vec())
         })
         .await;
-        self.context.expressions_failed(&self.caller.stage, u64::from(truth.error));
+        self.context.expressions_failed(
+            &self.caller.stage,
+            u64::from(truth.error.is_some()),
+            truth.error.as_ref().map(EvalError::short),
+        );
         truth.holds.then_some(body)
     }
 }
@@ -242,13 +250,20 @@ impl Work for Seeder {
         let pages = pages_of(&body, *wanted);
         let (scope, items) = (Arc::clone(&self.context.scope), items.clone());
         let (items, error) = on_thread(move || {
-            let Ok(json) = Json::parse(&body) else { return (Vec::new(), true) };
+            let json = match Json::parse(&body) {
+                Ok(json) => json,
+                Err(fault) => return (Vec::new(), Some(EvalError::from(fault))),
+            };
             let items = Scope::without_document(&scope).items(&items, Input::Json(&json));
             let values = items.values.iter().map(|item| object(item.to_value())).collect();
-            (values, items.error.is_some())
+            (values, items.error)
         })
         .await;
-        self.context.expressions_failed(&self.caller.stage, u64::from(error));
+        self.context.expressions_failed(
+            &self.caller.stage,
+            u64::from(error.is_some()),
+            error.as_ref().map(EvalError::short),
+        );
         Ok(Page { items, ended: None, pages })
     }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::plan::expr::{Expr, Input, Json, RunScope, Scope, write_float, write_string};
 use crate::plan::{BATCH_ROWS, Document, TablePlan};
-use crate::project::{Counts, ProjectError, Projector};
+use crate::project::{Counts, Failure, Misfit, ProjectError, Projector};
 
 /// Characters of an item in a message.
 const ITEM_CHARS_MAX: usize = 80;
@@ -69,7 +69,11 @@ fn outputs(expr: &Expr, of_seed: bool, run: &RunScope, document: &Document, limi
     let line = |json: &Json| Sight::Line(json.to_text());
     let mut sights: Vec<Sight> = items.values.iter().map(line).collect();
     if let Some(error) = items.error {
-        sights.push(Sight::Failure(format!("the expression failed on item {}: {error}", shown(document))));
+        sights.push(Sight::Failure(format!(
+            "the expression failed on item {}: {}",
+            shown(document),
+            error.short()
+        )));
     }
     sights
 }
@@ -80,6 +84,7 @@ fn rows(
     document: &Document,
     limit: usize,
 ) -> Result<Vec<Sight>, ProjectError> {
+    projector.forget_examples();
     let before = projector.counts();
     let mut batches = Vec::new();
     projector.push(document, &mut batches)?;
@@ -97,26 +102,41 @@ fn losses(before: &Counts, after: &Counts, table: &TablePlan, document: &Documen
     let counted =
         |count: u64, one: &str, more: &str| format!("{count} {}", if count == 1 { one } else { more });
     for (column, (before, after)) in table.columns.iter().zip(before.columns.iter().zip(&after.columns)) {
-        let (name, kind) = (&column.name, &column.column_type);
+        let name = &column.name;
         match after.mismatches - before.mismatches {
             0 => {}
-            count => sights.push(Sight::Note(format!(
-                "column `{name}`: {} not of type {kind} (item {item})",
-                counted(count, "value is", "values are"),
-            ))),
+            count => {
+                let values = counted(count, "value does", "values do");
+                let what = after.misfit.as_ref().map_or_else(
+                    || format!("{values} not fit"),
+                    |misfit| match (count, misfit) {
+                        (1, Misfit { value, column_type, .. }) => {
+                            format!("{value} is not of type {column_type}")
+                        }
+                        (_, Misfit { path, value, column_type, .. }) => {
+                            format!(
+                                "{values} not fit; the first, `{path}`: {value} is not of type {column_type}"
+                            )
+                        }
+                    },
+                );
+                sights.push(Sight::Note(format!("column `{name}`: {what} (item {item})")));
+            }
         }
         match after.errors - before.errors {
             0 => {}
             count => sights.push(Sight::Note(format!(
-                "column `{name}`: `{}` failed on {} (item {item})",
+                "column `{name}`: `{}` failed on {}{} (item {item})",
                 column.value.source(),
                 counted(count, "row", "rows"),
+                because(after.failure.as_ref()),
             ))),
         }
     }
     if after.rows_errors > before.rows_errors {
         let rows = table.rows.as_ref().map_or("", Expr::source);
-        sights.push(Sight::Failure(format!("`rows: {rows}` failed on item {item}")));
+        let why = because(after.rows_failure.as_ref());
+        sights.push(Sight::Failure(format!("`rows: {rows}` failed on item {item}{why}")));
     }
     if after.broken > before.broken {
         sights.push(Sight::Failure(format!("the answer for item {item} is not JSON")));
@@ -129,6 +149,10 @@ fn losses(before: &Counts, after: &Counts, table: &TablePlan, document: &Documen
         ))),
     }
     sights
+}
+
+fn because(failure: Option<&Failure>) -> String {
+    failure.map_or_else(String::new, |failure| format!(": {}", failure.reason))
 }
 
 /// The item of a document, or of a large one enough to know it by.
@@ -257,8 +281,8 @@ mod tests {
         );
         let texts: Vec<String> = notes.iter().map(|sight| format!("{sight:?}")).collect();
         insta::assert_snapshot!(texts.join("\n"), @r#"
-        Note("column `year`: 1 value is not of type int32 (item {\"id\":1})")
-        Note("column `n`: `.id.x` failed on 1 row (item {\"id\":1})")
+        Note("column `year`: \"2012\" is not of type int32 (item {\"id\":1})")
+        Note("column `n`: `.id.x` failed on 1 row: cannot index 1 with \"x\" (item {\"id\":1})")
         Line("{\"id\":1,\"year\":null,\"n\":null}")
         "#);
         let dropped = look("id: {type: int64, required: true}", json!({}));

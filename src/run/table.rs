@@ -16,7 +16,7 @@ use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::spool::Spool;
 use crate::engine::{Closed, Parcel, Receiver, Sender, edge};
-use crate::event::Event;
+use crate::event::{ColumnLoss, Event};
 use crate::plan::{BATCH_ROWS, DECODE_DOCUMENTS, Document, TablePlan, WRITER_BUFFER};
 use crate::project::{ColumnCounts, Projector};
 use crate::sink::{SinkError, StagedTable, TableWriter};
@@ -145,22 +145,41 @@ async fn decode(
             .columns
             .iter()
             .zip(&counts.columns)
-            .flat_map(|(column, counts)| places(&column.name, counts))
+            .flat_map(|(column, counts)| losses(&column.name, counts))
             .collect(),
     });
-    context.expressions_failed(&plan.stage, counts.rows_errors);
+    let reason = counts.rows_failure.map(|failure| format!("{} (item {})", failure.reason, failure.item));
+    context.expressions_failed(&plan.stage, counts.rows_errors, reason);
     Ok(())
 }
 
-/// What happened to a column and within it, place by place.
-fn places(column: &str, counts: &ColumnCounts) -> Vec<(String, u64, u64)> {
-    let mut places: Vec<_> = counts.places.iter().map(|(place, count)| (place.clone(), *count, 0)).collect();
-    match places.first_mut() {
-        Some((place, _, errors)) if place == column => *errors = counts.errors,
-        _ if counts.errors > 0 => places.insert(0, (column.to_owned(), 0, counts.errors)),
-        _ => {}
+/// What a column lost, place by place.
+fn losses(column: &str, counts: &ColumnCounts) -> Vec<ColumnLoss> {
+    let at = |item: &str, what: &str| format!("{what} (item {item})");
+    let misfit = |place: &str| {
+        let misfit = counts.misfit.as_ref().filter(|misfit| misfit.place == place)?;
+        Some((misfit.column_type.clone(), at(&misfit.item, &misfit.value)))
+    };
+    let mut losses: Vec<ColumnLoss> = Vec::new();
+    if counts.errors > 0 {
+        let failure = counts.failure.as_ref().map(|failure| at(&failure.item, &failure.reason));
+        losses.push(ColumnLoss {
+            name: column.to_owned(),
+            errors: counts.errors,
+            failure,
+            ..Default::default()
+        });
     }
-    places
+    for (place, mismatches) in &counts.places {
+        let (mismatches, misfit) = (*mismatches, misfit(place));
+        match losses.iter_mut().find(|loss| loss.name == *place) {
+            Some(loss) => (loss.mismatches, loss.misfit) = (mismatches, misfit),
+            None => {
+                losses.push(ColumnLoss { name: place.clone(), mismatches, misfit, ..Default::default() });
+            }
+        }
+    }
+    losses
 }
 
 async fn hand_on(

@@ -69,7 +69,7 @@ fn bad_files_are_told_as_in_their_snapshots() {
 
 #[test]
 fn doubtful_files_are_told_as_in_their_snapshots() {
-    check_files("tests/data/doubtful", 3, |name, result| match result {
+    check_files("tests/data/doubtful", 4, |name, result| match result {
         Ok(compiled) => compiled.warnings,
         Err(faults) => panic!("{name} has errors: {faults}"),
     });

@@ -9,6 +9,7 @@ use parquet::errors::ParquetError;
 
 use super::*;
 use crate::engine::{Closed, Exhausted};
+use crate::project::Misfit;
 use crate::run::{SeedFileError, SeedFileFault};
 use crate::sink::{Action, FileFormat, Holder, ReadError};
 use crate::tmdb::{Distrust, TransportError};
@@ -45,6 +46,7 @@ fn sinks() -> Vec<SinkError> {
         },
         SinkError::TableLocked { path: path(), waited: Duration::from_secs(30) },
         SinkError::OtherSource { path: path(), published: "mock".into(), wanted: "x".into() },
+        SinkError::OtherSource { path: path(), published: "x".into(), wanted: "mock".into() },
         SinkError::BadRecord { kind: "journal", path: path(), source: json() },
         SinkError::RecordVersion { kind: "journal", path: path(), found: 2, known: 1 },
         SinkError::Unfinished {
@@ -79,10 +81,13 @@ fn runs() -> Vec<RunError> {
         RunError::Probe { stage: text(), reason: text() },
         RunError::Project(ProjectError::Mismatch {
             table: text(),
-            column: text(),
-            column_type: text(),
-            value: text(),
-            item: text(),
+            misfit: Box::new(Misfit {
+                path: text(),
+                place: text(),
+                value: text(),
+                column_type: text(),
+                item: text(),
+            }),
         }),
         RunError::Project(ProjectError::Overflow { table: text(), column: text(), item: text() }),
         RunError::Spool { table: text(), reason: text() },

@@ -19,6 +19,10 @@ use crate::plan::{Document, Item};
 /// memory. A page of TMDB has 20 results, a long cast list a thousand.
 const OUTPUTS_MAX: usize = 1_000_000;
 
+/// Characters of a message that are shown, and those of its end among them.
+const SHOWN_CHARS_MAX: usize = 120;
+const SHOWN_END_CHARS: usize = 40;
+
 /// What stays the same for a whole run.
 #[derive(Clone, Debug, Default)]
 pub struct RunScope {
@@ -38,12 +42,12 @@ pub enum Input<'a> {
 }
 
 /// The outcome of `when` or `where`: the first output decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Truth {
     /// Neither null nor false nor absent nor an error.
     pub holds: bool,
     /// The expression failed before its first output.
-    pub error: bool,
+    pub error: Option<EvalError>,
 }
 
 /// The outcome of `items` or `rows`.
@@ -74,6 +78,20 @@ pub(crate) enum Output {
 pub struct EvalError {
     /// What jq says.
     pub message: String,
+}
+
+impl EvalError {
+    /// The message on a line, without its middle where that is long: jq names whole values in it, and what it
+    /// wanted of them stands at the end.
+    pub fn short(&self) -> String {
+        let length = self.message.chars().count();
+        if length <= SHOWN_CHARS_MAX {
+            return self.message.clone();
+        }
+        let end: String = self.message.chars().skip(length - SHOWN_END_CHARS).collect();
+        let start: String = self.message.chars().take(SHOWN_CHARS_MAX - SHOWN_END_CHARS).collect();
+        format!("{start}…{end}")
+    }
 }
 
 impl From<JsonFault> for EvalError {
@@ -121,12 +139,12 @@ impl<'a> Scope<'a> {
 
     /// Evaluates `when` or `where`.
     pub fn holds(&self, expr: &Expr, input: Input<'_>) -> Truth {
-        let mut truth = Truth { holds: false, error: false };
+        let mut truth = Truth { holds: false, error: None };
         let end = self.each(expr, input, |val| {
             truth.holds = !matches!(val, Val::Null | Val::Bool(false));
             ControlFlow::Break(())
         });
-        truth.error = end.is_err();
+        truth.error = end.err();
         truth
     }
 

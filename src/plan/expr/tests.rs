@@ -87,7 +87,7 @@ fn the_first_output_decides_whether_a_condition_holds() {
         (".a.b", false, true),
     ] {
         let truth = scope.holds(&Expr::compile(source).unwrap(), Input::Document);
-        assert_eq!(truth, Truth { holds, error }, "{source}");
+        assert_eq!((truth.holds, truth.error.is_some()), (holds, error), "{source}");
     }
 }
 

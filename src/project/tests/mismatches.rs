@@ -61,3 +61,23 @@ fn fail_names_table_column_value_and_item() {
     );
     assert_eq!(lines(&outcome.batches), ["x|1"]);
 }
+
+#[test]
+fn the_first_that_went_wrong_is_kept_by_both_ways() {
+    let structs = "list<struct<id: int64, names: list<string>>>".parse().unwrap();
+    let columns = vec![column("d", structs, ".d"), column("e", Int64, ".e.f")];
+    let bodies = [
+        r#"{"rows": [{"d": [], "e": null}, {"d": [{"names": ["x", 7]}, 8], "e": "text"}]}"#,
+        r#"{"rows": [{"d": 9, "e": 10}, 1]}"#,
+        r#"{"rows": 11}"#,
+    ];
+    let counts = both(&table(Some(".rows[]"), columns), &bodies.map(document)).counts;
+    let misfit = counts.columns[0].misfit.as_ref().unwrap();
+    assert_eq!(
+        [&misfit.path, &misfit.place, &misfit.value, &misfit.column_type],
+        ["d[0].names[1]", "d[].names[]", "7", "string"]
+    );
+    assert!(counts.columns[0].places.iter().any(|(place, _)| *place == misfit.place));
+    assert_eq!(counts.columns[1].failure.as_ref().unwrap().reason, "cannot index \"text\" with \"f\"");
+    assert_eq!(counts.rows_failure.unwrap().reason, "cannot use 11 as iterable (array or object)");
+}

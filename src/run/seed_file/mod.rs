@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 
 pub use error::{SeedFileError, SeedFileFault};
 
-use crate::plan::expr::{Expr, FieldSet, Input, Json, RunScope, Scope};
+use crate::plan::expr::{EvalError, Expr, FieldSet, Input, Json, RunScope, Scope};
 use crate::plan::{Plan, SeedItems, SeedPlan, StageIndex, StageKind};
 use crate::spec::{FileFormat, Port, nearest};
 
@@ -77,6 +77,8 @@ pub(super) struct Batch {
     pub skipped: u64,
     /// Times that `where` ended in an error.
     pub expression_errors: u64,
+    /// The first of them.
+    pub expression_error: Option<EvalError>,
     /// Whether the file has ended with this, and how.
     pub ended: Option<Result<(), SeedFileError>>,
 }
@@ -140,7 +142,10 @@ impl SeedFile {
                     let holds = where_.is_none_or(|where_| {
                         let json = Json::parse(&item).expect("an item is JSON");
                         let truth = scope.holds(where_, Input::Json(&json));
-                        batch.expression_errors += u64::from(truth.error);
+                        if let Some(error) = truth.error {
+                            batch.expression_errors += 1;
+                            batch.expression_error.get_or_insert(error);
+                        }
                         truth.holds
                     });
                     if holds {

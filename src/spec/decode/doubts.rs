@@ -31,8 +31,9 @@ pub(super) fn look(root: &[Entry], api: &Api, faults: &mut Faults) {
     for stage in &stages {
         of_stage(stage, api, faults);
     }
-    let texts: Vec<&str> = stages.iter().flat_map(|stage| expressions(stage)).collect();
+    let mut texts: Vec<&str> = stages.iter().flat_map(|stage| expressions(stage)).collect();
     if let Some(params) = find(root, "params") {
+        texts.extend(literal_params(&stages, faults));
         unread_params(mapping(&params.value), &texts, faults);
     }
 }
@@ -190,6 +191,32 @@ fn of_expand(stage: &[Entry], faults: &mut Faults) {
             .also(entry.value.span, "taken of each document")
             .help("it bounds the whole crawl, not one document");
     }
+}
+
+/// Texts that stand as they are, in which a param is named as in an expression.
+fn literal_params<'a>(stages: &[&'a [Entry]], faults: &mut Faults) -> Vec<&'a str> {
+    let of_stage =
+        |stage: &&'a [Entry]| ["ids", "path", "query"].map(|key| find(stage, key)).into_iter().flatten();
+    let mut nodes: Vec<&Node> = stages.iter().flat_map(of_stage).map(|entry| &entry.value).collect();
+    let mut found = Vec::new();
+    while let Some(node) = nodes.pop() {
+        match &node.value {
+            NodeValue::List(elements) => nodes.extend(elements),
+            NodeValue::Map(entries) => nodes.extend(entries.iter().map(|entry| &entry.value)),
+            NodeValue::Scalar(scalar) if scalar.text.contains("$params.") && !faults.is_full() => {
+                found.push(scalar.text.as_str());
+                faults
+                    .warning(
+                        "literal-param",
+                        node.span,
+                        "this is no expression: it is sent as it stands here",
+                    )
+                    .help("params are for expressions; the environment fills any text: `${env:NAME:-1990}`");
+            }
+            NodeValue::Scalar(_) => {}
+        }
+    }
+    found
 }
 
 /// Params that no expression can read: none is called by its name, and none is read as a whole.

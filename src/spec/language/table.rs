@@ -70,9 +70,11 @@ static NAMED_COLUMN: Object = Object::new(
 const TYPE: Key = Key::new(
     "type",
     Takes::ColumnType,
-    "The type of the column; a value that does not fit is a mismatch. `json` keeps any value as text.",
+    "The type of the column: one of `bool`, `int32`, `int64`, `float64`, `string`, `date`, `timestamp`, `json` (any value \
+     as text), or nested: `list<T>`, `struct<name: T, …>`, and these inside one another. A struct takes the fields of \
+     its names out of an object. Quote it, as YAML reads `: ` itself. A value that does not fit is a mismatch.",
 )
-.examples(&["int64", "list<string>"])
+.examples(&["int64", "list<string>", "struct<id: int64, name: string>", "list<struct<id: int64, name: string>>"])
 .required();
 
 const VALUE: Key = Key::new(

@@ -56,6 +56,16 @@ fn help(line: &str, before: &str, info: &str) -> Option<String> {
         if value.is_some_and(|value| value.starts_with(SIGNS)) {
             return Some(format!("an expression that starts with a sign of YAML must be quoted: {key}: '…'"));
         }
+        let plain = value.filter(|value| !value.starts_with(['\'', '"']));
+        let in_braces = line.split_once(&format!("{key}:")).is_some_and(|(before, _)| before.contains('{'));
+        if in_braces && plain.is_some_and(|value| value.contains(['[', '{'])) {
+            return Some(format!(
+                "between `{{` and `}}` an expression with brackets in it must be quoted: {key}: '…'"
+            ));
+        }
+        if !in_braces && plain.is_some_and(|value| value.contains(": ")) {
+            return Some(format!("an expression with `: ` in it must be quoted: {key}: '…'"));
+        }
     }
     if line.split_once("path: /").is_some_and(|(before, path)| before.contains('{') && path.contains('{')) {
         return Some("between `{` and `}` a path with braces must be quoted: '/movie/{id}'".to_owned());
@@ -156,6 +166,9 @@ mod tests {
             ("𭕬X<a: b", Some("'X<a: b'")),
             ("  items: [.results[]]", Some("items: ")),
             ("  {type: string, value: [.a[].b]}", Some("value: ")),
+            ("  {type: int64, value: .[0].id}", Some("brackets in it must be quoted: value: '…'")),
+            ("  {type: int64, value: '.[0].id}", None),
+            ("  rows: .crew[] | {id: .id, job}", Some("`: ` in it must be quoted: rows: '…'")),
             ("  m: {kind: fetch, path: /movie/{id}}", Some("path with braces")),
             ("description: one: two", Some("`: `")),
             ("ids: [1, 2", None),

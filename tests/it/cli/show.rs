@@ -92,6 +92,17 @@ fn expressions_are_those_of_a_file() {
 }
 
 #[test]
+fn items_that_need_no_request_need_no_credential() {
+    let place = Place::new();
+    place.write("wide.yaml", WIDE);
+    let listed = place.run(&["show", "wide.yaml", "many", "-n", "2"], &[]);
+    assert_eq!(text(&listed.stdout), "{\"id\":1}\n{\"id\":2}\n");
+    let asked = place.run(&["show", "wide.yaml", "movies"], &[]);
+    assert_eq!(asked.status.code(), Some(2));
+    assert!(text(&asked.stderr).contains("no credential"), "{}", text(&asked.stderr));
+}
+
+#[test]
 fn meta_shows_what_expressions_know() {
     let (shown, ..) = show(&["similar.found", "--meta", "-n", "1"], Config::default());
     let line = &lines(&shown)[0];
