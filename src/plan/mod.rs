@@ -13,6 +13,7 @@ mod cost;
 mod definition;
 mod edges;
 pub mod expr;
+mod expression;
 mod fields;
 mod graph;
 mod item;

@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value};
 
-use super::compile::{Compiled, Options, compile, expression};
+use super::compile::{Compiled, Options, compile};
 use super::expr::{Expr, with_room};
+use super::expression::expression;
 use super::graph;
 use crate::spec::{ABOUT_THE_ADDRESS, Faults, Sketch, Source, Span, parse};
 

@@ -7,7 +7,7 @@ use super::super::fault::Faults;
 use super::super::language::PAGE_ENTRIES;
 use super::super::model::{Api, Rate};
 use super::super::scalar::Core;
-use super::super::tree::{Entry, NodeValue, find, mapping};
+use super::super::tree::{Entry, Node, NodeValue, find, mapping};
 
 /// Requests in a second that TMDB's staff once named as the bound for an address.
 const TMDB_PER_SECOND: f64 = 50.0;
