@@ -96,21 +96,23 @@ impl<'s> Reach<'s> {
 
     /// The functions in reach that are written in Rust.
     pub(super) fn functions(&self) -> impl Iterator<Item = Fun<Data>> {
-        functions().filter(|(name, ..)| self.0.contains(name))
+        // A path reaches none, and most expressions are paths: then not even the list of them is made.
+        let some = (!self.0.is_empty()).then(|| functions(|name| self.0.contains(name)));
+        some.into_iter().flatten()
     }
 }
 
 /// Name and number of arguments of every function.
 pub(super) fn signatures() -> impl Iterator<Item = (&'static str, usize)> {
     let defined = DEFINITIONS.iter().map(|(definition, _)| (definition.name, definition.args.len()));
-    defined.chain(functions().map(|(name, args, _)| (name, args.len())))
+    defined.chain(functions(|_| true).map(|(name, args, _)| (name, args.len())))
 }
 
 /// The functions written in Rust.
-fn functions() -> impl Iterator<Item = Fun<Data>> {
+fn functions(wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = Fun<Data>> {
     let all = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
-    let all = all.filter(|(name, ..)| refusal(name).is_none() && *name != "fromjson");
-    all.chain([from_json()])
+    let all = all.filter(|(name, ..)| *name != "fromjson").chain([from_json()]);
+    all.filter(move |(name, ..)| wanted(name) && refusal(name).is_none())
 }
 
 /// `fromjson` with our reader: jaq's own has no bound on nesting, and a hostile string would overflow the
