@@ -10,4 +10,5 @@ pub mod report;
 pub mod run;
 pub mod sink;
 pub mod spec;
+pub mod store;
 pub mod tmdb;
