@@ -167,11 +167,11 @@ fn body_to_row(criterion: &mut Criterion) {
         ("cast of a film", cast(), film_with_credits()),
     ];
     for (name, table, body) in cases {
-        let document = Document {
-            item: Item::seed(json!({"id": 1726})),
-            body: Bytes::from(body.to_string()),
-            fetched_at: Timestamp::UNIX_EPOCH,
-        };
+        let document = Document::new(
+            Item::seed(json!({"id": 1726})),
+            Bytes::from(body.to_string()),
+            Timestamp::UNIX_EPOCH,
+        );
         let mut group = criterion.benchmark_group(format!("{name}, {} bytes", document.body.len()));
         group.throughput(Throughput::Bytes(document.body.len() as u64));
         let run = Arc::new(RunScope::default());

@@ -1,7 +1,7 @@
 //! How many requests a plan makes, as far as it can be known without making them.
 //!
 //! Counted are the requests of a run that completes, without retries. `least` and `most` hold whatever the API
-//! answers; where only an answer can tell, `most` is unknown. An estimate is `most` again, with the sizes that the
+//! answers, as long as it appends what it is asked to; where only an answer can tell, `most` is unknown. An estimate is `most` again, with the sizes that the
 //! file (`estimate:`) or the API (`plan --probe`) names put in where they are not known otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde_json::json;
 
-use super::{ExpandPlan, FetchPlan, Plan, SeedItems, SeedPlan, StageIndex, StageKind};
+use super::{ExpandPlan, FetchPlan, FirstPage, Plan, SeedItems, SeedPlan, StageIndex, StageKind};
 use crate::spec::Port;
 
 /// Items of a page of TMDB's lists.
@@ -55,6 +55,19 @@ impl Bounds {
             least: self.least.saturating_add(other.least),
             most: add(self.most, other.most),
             estimate: add(self.estimate, other.estimate),
+        }
+    }
+
+    /// What is left when `other` is taken away, bound by bound.
+    pub(super) fn minus(self, other: Self) -> Self {
+        Self {
+            asks: self.asks,
+            least: self.least.saturating_sub(other.least),
+            most: self.most.zip(other.most).map(|(most, other)| most.saturating_sub(other)),
+            estimate: self
+                .estimate
+                .zip(other.estimate)
+                .map(|(estimate, other)| estimate.saturating_sub(other)),
         }
     }
 
@@ -200,8 +213,10 @@ fn most_requests(plan: &Plan, sizes: &[Option<u64>]) -> Vec<Option<u64>> {
     stages
         .map(|(index, stage)| match &stage.kind {
             StageKind::Fetch(_) => handed[index],
-            StageKind::Expand(ExpandPlan { request: Some(_), pages, .. }) => {
-                asked[index].map(|documents| times(documents, u64::from(*pages)))
+            StageKind::Expand(ExpandPlan { request: Some(_), pages, first_page, .. }) => {
+                // A first page that comes with the document costs nothing.
+                let fused = matches!(first_page, FirstPage::With { .. });
+                asked[index].map(|documents| times(documents, u64::from(*pages) - u64::from(fused)))
             }
             _ => Some(0),
         })

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::expr::{Assigns, Expr, FieldSet, with_room};
 use super::expression::{assignment, expression};
 use super::fields::kept_fields;
+use super::fusion::{FirstPage, fuse};
 use super::graph::{Graph, wire};
 use super::{
     ColumnPlan, ExpandPlan, FetchPlan, FilterPlan, Plan, RequestTemplate, SeedItems, SeedPlan, StageIndex,
@@ -76,6 +77,7 @@ fn compile_here(spec: Spec, options: &Options) -> Result<Compiled, Faults> {
             fetch.keeps = kept;
         }
     }
+    fuse(&mut stages);
     let plan = Plan {
         name: spec.name,
         description: spec.description,
@@ -133,6 +135,8 @@ impl Compiler<'_> {
         let append: Vec<String> = fetch.append.iter().map(|name| name.value.clone()).collect();
         FetchPlan {
             request: self.request(&fetch.path.value, &fetch.query, &append),
+            append,
+            parts: Vec::new(),
             keeps: FieldSet::default(),
         }
     }
@@ -146,6 +150,8 @@ impl Compiler<'_> {
         Some(ExpandPlan {
             request,
             pages: expand.pages.get(),
+            fuse: expand.fuse,
+            first_page: FirstPage::Alone,
             when: when?,
             items: items?,
             where_: where_?,
@@ -314,6 +320,7 @@ fn stages(spec: &Spec, api: &Api, graph: &Graph, kinds: Vec<StageKind>) -> Vec<S
             rate: own.rate,
             timeout: own.timeout.unwrap_or(api.timeout),
             tokens: tokens[index],
+            parts: false,
             kind,
         });
     }

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::bounds::{Bounds, Outlook, bounds};
-use super::{ExpandPlan, Plan, SeedItems, SeedPlan, StageIndex, StageKind};
+use super::{ExpandPlan, FirstPage, Plan, SeedItems, SeedPlan, StageIndex, StageKind, StagePlan};
 use crate::spec::{Port, Rate};
 
 /// The cost of a plan.
@@ -17,6 +17,8 @@ pub(super) struct Cost {
     pub stages: Vec<Bounds>,
     /// Of all together.
     pub total: Bounds,
+    /// Requests that fusion saves; `None` where nothing is fused.
+    pub saved: Option<Bounds>,
     /// The time that they take; `None` without any rate.
     pub seconds: Option<Seconds>,
     /// The stage that decides it, if one does.
@@ -54,8 +56,13 @@ pub(super) enum Why {
 /// Computes the cost.
 pub(super) fn cost(plan: &Plan, outlook: &Outlook) -> Cost {
     let stages = bounds(plan, outlook);
-    let asking = stages.iter().filter(|bounds| bounds.asks);
-    let total = asking.fold(Bounds::NONE, |sum, stage| sum.plus(*stage));
+    let sum = |stages: &[Bounds]| {
+        let asking = stages.iter().filter(|bounds| bounds.asks);
+        asking.fold(Bounds::NONE, |sum, stage| sum.plus(*stage))
+    };
+    let total = sum(&stages);
+    let is_fused = |stage: &StagePlan| matches!(stage.first_page(), FirstPage::With { .. });
+    let saved = plan.stages.iter().any(is_fused).then(|| sum(&bounds(&plan.unfused(), outlook)).minus(total));
     let rates = plan.stages.iter().zip(&stages).filter(|(_, bounds)| bounds.asks);
     let limited = plan.api.rate.is_some() || rates.clone().any(|(stage, _)| stage.rate.is_some());
     let seconds = limited.then(|| Seconds {
@@ -64,7 +71,7 @@ pub(super) fn cost(plan: &Plan, outlook: &Outlook) -> Cost {
         estimate: time(plan, &stages, |bounds| bounds.estimate),
     });
     let decides = decides(plan, &stages);
-    Cost { stages, total, seconds, decides }
+    Cost { stages, total, saved, seconds, decides }
 }
 
 impl Seconds {

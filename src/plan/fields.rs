@@ -96,7 +96,7 @@ fn row_fields(expr: &Expr, name: &str) -> FieldSet {
 }
 
 /// The fetches from whose answers the documents of `stage` come.
-fn origins(stages: &[StagePlan], stage: StageIndex) -> Vec<StageIndex> {
+pub(super) fn origins(stages: &[StagePlan], stage: StageIndex) -> Vec<StageIndex> {
     match stages[stage].kind {
         StageKind::Fetch(_) => vec![stage],
         StageKind::Seed(_) | StageKind::Project(_) => Vec::new(),

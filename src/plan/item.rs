@@ -9,6 +9,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::split::Parts;
+
 /// One piece of work: what is asked for, and where it came from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
@@ -42,4 +44,13 @@ pub struct Document {
     pub body: Bytes,
     /// When the answer came.
     pub fetched_at: Timestamp,
+    /// What was asked for along with it for expands further down, and is no part of it.
+    pub parts: Parts,
+}
+
+impl Document {
+    /// A body by itself.
+    pub fn new(item: Item, body: Bytes, fetched_at: Timestamp) -> Self {
+        Self { item, body, fetched_at, parts: Parts::default() }
+    }
 }

@@ -12,11 +12,13 @@
 //! | `edges` | `from`, `port` (`found`, `failed`, `missing`; null for the stage itself), `to`, `carries` (`items`, `documents`, `rows`), `feedback`, `max_depth`, `max_items` |
 //! | `tables` | `name` (the stage), `path`, `format`, `compression`, `order`, `rows`, `columns` of `name`, `type`, `arrow`, `nullable`, `value`, `on_mismatch` |
 //! | `requests`, `seconds` | `least`, `most`, `estimate` of the whole run; `seconds` is null without a rate |
+//! | `saved` | requests that fusion saves, as `requests`; null where nothing is fused |
 //! | `decides` | the stage that decides the cost: `stage`, `why` (`unknown`, `requests`, `rate`), `levers`; null if none does |
 //! | `notes` | what is good to know, in words |
 //! | `warnings` | what the file has that is hardly meant, as in `run --output json`; added by the command |
 //!
-//! A stage has `name`, `kind`, `reads` (as `from:` would say it), `asks` (the request, null if it makes none), `pages`, `when`,
+//! A stage has `name`, `kind`, `reads` (as `from:` would say it), `asks` (the request, null if it makes none), `sends` (that with
+//! what the planner appends to it; null if that is nothing), `fused_with` (of an expand: the fetch whose documents bring its first page), `pages`, `when`,
 //! `items`, `where`, `take`, `rows`, `keeps` (fields of an item; null is all), `seed` (where its items come from), and its
 //! settings, each null where it has no effect: `concurrency`, `buffer`, `order`, `rate`, `timeout_seconds`, `requests`. A rate is `{limit, per_seconds, burst}`.
 
@@ -28,7 +30,7 @@ use super::edges::{edges, port_name};
 use super::expr::{Expr, FieldSet};
 use super::notes::notes;
 use super::text::{kind_name, order, reads};
-use super::{Plan, SeedItems, SeedPlan, StageIndex, StageKind, TablePlan};
+use super::{FirstPage, Plan, SeedItems, SeedPlan, StageIndex, StageKind, TablePlan};
 use crate::spec::{MaxFailures, OnMismatch, Rate};
 
 /// Describes a plan as one JSON object.
@@ -70,6 +72,7 @@ pub fn to_json(plan: &Plan, outlook: &Outlook) -> Value {
         "edges": edges.collect::<Vec<_>>(),
         "tables": plan.tables().map(|(_, table)| self::table(table)).collect::<Vec<_>>(),
         "requests": bounds(&cost.total),
+        "saved": cost.saved.as_ref().map(bounds),
         "seconds": cost.seconds.map(|seconds| json!({
             "least": seconds.least,
             "most": seconds.most,
@@ -93,7 +96,11 @@ fn stage(plan: &Plan, index: StageIndex, cost: &Cost) -> Value {
     let source = |expr: &Expr| expr.source().to_owned();
     let (mut asks, mut pages, mut take) = (None, None, None);
     let (mut when, mut items, mut where_, mut rows) = (None, None, None, None);
-    let (mut keeps, mut seed) = (None, None);
+    let (mut keeps, mut seed, mut sends) = (None, None, None);
+    let fused_with = match stage.first_page() {
+        FirstPage::With { fetch, .. } => Some(plan.stages[fetch].id.as_str()),
+        FirstPage::Alone | FirstPage::Apart(..) => None,
+    };
     match &stage.kind {
         StageKind::Seed(plan) => {
             if let SeedItems::Pages { request, pages: most, items: expr } = &plan.source {
@@ -104,6 +111,7 @@ fn stage(plan: &Plan, index: StageIndex, cost: &Cost) -> Value {
         }
         StageKind::Fetch(plan) => {
             asks = Some(plan.request.to_string());
+            sends = plan.request.sent().map(|sent| sent.to_string());
             keeps = match &plan.keeps {
                 FieldSet::All => None,
                 FieldSet::Fields(fields) => Some(fields.iter().cloned().collect::<Vec<_>>()),
@@ -131,6 +139,8 @@ fn stage(plan: &Plan, index: StageIndex, cost: &Cost) -> Value {
         "reads": reads(plan, index, stage),
         "seed": seed,
         "asks": asks,
+        "sends": sends,
+        "fused_with": fused_with,
         "pages": pages,
         "when": when,
         "items": items,

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::edges::{Edge, edges, port_name};
 use super::text::kind_name;
-use super::{Plan, SeedItems, StageKind, StagePlan};
+use super::{FirstPage, Plan, SeedItems, StageIndex, StageKind};
 
 /// Longest line of a label, in characters: a picture is not read for its queries.
 const LABEL_CHARS_MAX: usize = 60;
@@ -26,7 +26,7 @@ pub fn to_mermaid(plan: &Plan) -> String {
             StageKind::Project(_) => ("[(", ")]"),
         };
         let mut label = format!("<b>{}</b>", escaped(stage.id.as_str()));
-        for line in lines(stage) {
+        for line in lines(plan, index) {
             label.extend(["<br/>", &escaped(&line)]);
         }
         // A name such as `end` means something to Mermaid; a number does not. Writing into a string does not fail.
@@ -45,7 +45,8 @@ pub fn to_mermaid(plan: &Plan) -> String {
 }
 
 /// What stands under the name of a stage.
-fn lines(stage: &StagePlan) -> Vec<String> {
+fn lines(plan: &Plan, index: StageIndex) -> Vec<String> {
+    let stage = &plan.stages[index];
     let mut lines = vec![kind_name(&stage.kind).to_owned()];
     match &stage.kind {
         StageKind::Seed(seed) => lines.push(match &seed.source {
@@ -56,11 +57,22 @@ fn lines(stage: &StagePlan) -> Vec<String> {
             SeedItems::Export(kind) => format!("export of {}", kind.as_str()),
             SeedItems::Changes(kind) => format!("changes of {}", kind.as_str()),
         }),
-        StageKind::Fetch(fetch) => lines.push(fetch.request.path().to_string()),
-        StageKind::Expand(expand) => lines.push(match &expand.request {
-            Some(request) => request.path().to_string(),
-            None => expand.items.source().to_owned(),
-        }),
+        StageKind::Fetch(fetch) => {
+            lines.push(fetch.request.path().to_string());
+            let added: Vec<&str> = fetch.added().collect();
+            if !added.is_empty() {
+                lines.push(format!("with {}", added.join(", ")));
+            }
+        }
+        StageKind::Expand(expand) => {
+            lines.push(match &expand.request {
+                Some(request) => request.path().to_string(),
+                None => expand.items.source().to_owned(),
+            });
+            if let FirstPage::With { fetch, .. } = expand.first_page {
+                lines.push(format!("fused with {}", plan.stages[fetch].id));
+            }
+        }
         StageKind::Filter(filter) => lines.push(filter.where_.source().to_owned()),
         StageKind::Project(table) => lines = vec![table.path.display().to_string()],
     }

@@ -7,6 +7,7 @@
 //!
 //! Does not belong here: how a file is read (`crate::spec`), how anything runs (`crate::engine`, `crate::run`).
 
+mod appendable;
 mod bounds;
 mod compile;
 mod cost;
@@ -15,6 +16,7 @@ mod edges;
 pub mod expr;
 mod expression;
 mod fields;
+mod fusion;
 mod graph;
 mod item;
 mod json;
@@ -25,11 +27,13 @@ mod reach;
 mod read;
 mod request;
 mod slip;
+mod split;
 mod table;
 mod text;
 
 pub use bounds::{Outlook, Probe};
 pub use compile::{Compiled, Options, compile};
+pub use fusion::{Apart, FirstPage};
 pub use graph::{ItemEdge, Source};
 pub use item::{Document, Item};
 pub use json::to_json;
@@ -37,6 +41,7 @@ pub use mermaid::to_mermaid;
 pub use point::{Cargo, PointError};
 pub use read::{read, read_expression};
 pub use request::{Key, Request, RequestTemplate, Unfillable};
+pub use split::{FusedPart, IdAt, Parts, split};
 pub use table::{ColumnPlan, TablePlan};
 pub use text::describe;
 
@@ -106,6 +111,8 @@ pub struct StagePlan {
     pub timeout: Duration,
     /// Whether its documents carry the token of their item, because an expand of the same loop reads them.
     pub tokens: bool,
+    /// Whether its documents bring along what was appended for an expand that reads on from here.
+    pub parts: bool,
     /// Its own part.
     pub kind: StageKind,
 }
@@ -170,6 +177,10 @@ pub enum SeedItems {
 pub struct FetchPlan {
     /// What it asks for.
     pub request: RequestTemplate,
+    /// `append`, as the file says it.
+    pub append: Vec<String>,
+    /// What takes the place of the first pages of expands: [`split`] cuts it out of the answer.
+    pub parts: Vec<FusedPart>,
     /// The fields that items keep here.
     pub keeps: FieldSet,
 }
@@ -181,6 +192,10 @@ pub struct ExpandPlan {
     pub request: Option<RequestTemplate>,
     /// Pages at the most.
     pub pages: u32,
+    /// `fuse`: whether its first page may come with the document.
+    pub fuse: bool,
+    /// How its first page is asked for; [`Plan::fuse`] decides it.
+    pub first_page: FirstPage,
     /// `when`.
     pub when: Option<Expr>,
     /// `items`.

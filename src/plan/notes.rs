@@ -2,6 +2,7 @@
 //!
 //! Does not belong here: what the file alone shows; that is a warning, and told before the plan.
 
+use super::fusion;
 use super::{Plan, SeedItems, StageKind};
 
 /// Each in a sentence without a full stop.
@@ -17,6 +18,7 @@ pub(super) fn notes(plan: &Plan) -> Vec<String> {
             notes.push(format!("`{}`: this version does not run `{key}` yet", stage.id));
         }
     }
+    fusion::notes(plan, &mut notes);
     if plan.api.rate.is_none() && !plan.api.is_tmdb() {
         notes.push("no rate: the API's answers alone slow this run down".to_owned());
     }

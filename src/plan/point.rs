@@ -180,13 +180,15 @@ impl Plan {
             .iter()
             .filter_map(|edge| Some(ItemEdge { from: place(edge.from)?, to: place(edge.to)?, ..*edge }));
         let groups = self.groups.iter().map(|group| group.iter().filter_map(|stage| place(*stage)).collect());
-        let plan = Self {
+        let mut plan = Self {
             stages,
             item_edges: item_edges.collect(),
             groups: groups.filter(|group: &Vec<_>| !group.is_empty()).collect(),
             max_failures: MaxFailures::Percent(100.0),
             ..self.clone()
         };
+        // Of an expand that is cut away nobody wants the first page.
+        plan.fuse();
         (plan, points.iter().map(moved).collect())
     }
 }

@@ -18,12 +18,17 @@ const PATH: &AsciiSet = &SEGMENT.remove(b'/').remove(b',').remove(b':').remove(b
 /// In a query value also what TMDB's own filters and names are made of.
 const QUERY: &AsciiSet = &SEGMENT.remove(b',').remove(b'/').remove(b':');
 
+/// The parameter that appends sub-requests.
+const APPEND: &str = "append_to_response";
+
 /// A request whose placeholders an item fills.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestTemplate {
     path: PathTemplate,
     /// Sorted by name.
     query: Vec<(String, PathTemplate)>,
+    /// The query that is sent, where the planner appended names to it.
+    sent: Option<Vec<(String, PathTemplate)>>,
     /// Hashed with the request: the same path of another host is another document.
     base_url: String,
 }
@@ -67,16 +72,37 @@ impl RequestTemplate {
         append: &[String],
         language: &str,
     ) -> Self {
-        let literal = |text: &str| PathTemplate { parts: vec![Part::Literal(text.to_owned())] };
         let mut query: Vec<_> = query.into_iter().collect();
         if !append.is_empty() {
-            query.push(("append_to_response".to_owned(), literal(&append.join(","))));
+            query.push((APPEND.to_owned(), literal(&append.join(","))));
         }
         if !query.iter().any(|(name, _)| name == "language") {
             query.push(("language".to_owned(), literal(language)));
         }
         query.sort_by(|a, b| a.0.cmp(&b.0));
-        Self { path, query, base_url: base_url.to_owned() }
+        Self { path, query, sent: None, base_url: base_url.to_owned() }
+    }
+
+    /// Sends these names in `append_to_response`, and stays known by what it was; without names it sends what it is.
+    pub(super) fn append(&mut self, names: &[String]) {
+        self.sent = (!names.is_empty()).then(|| {
+            let others = self.query.iter().filter(|(name, _)| name != APPEND).cloned();
+            let mut query: Vec<_> = others.chain([(APPEND.to_owned(), literal(&names.join(",")))]).collect();
+            query.sort_by(|a, b| a.0.cmp(&b.0));
+            query
+        });
+    }
+
+    /// Whether both have the same query, apart from what is appended: then what one asks for can be appended to the other.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        let query =
+            |of: &Self| of.query.iter().filter(|(name, _)| name != APPEND).cloned().collect::<Vec<_>>();
+        query(self) == query(other)
+    }
+
+    /// Path and query of what is sent, if that is not what it is known by.
+    pub(super) fn sent(&self) -> Option<impl fmt::Display> {
+        self.sent.as_ref().map(|query| shown(&self.path, query))
     }
 
     /// The fields that this template asks of an item.
@@ -89,11 +115,25 @@ impl RequestTemplate {
         &self.path
     }
 
-    /// The request for `item`.
+    /// The request that is sent for `item`.
+    ///
+    /// # Errors
+    /// The item lacks a field.
     pub fn fill(&self, item: &Value) -> Result<Request, Unfillable> {
+        self.filled(self.sent.as_ref().unwrap_or(&self.query), item)
+    }
+
+    /// The request by which `item` is known: what is sent, without what the planner appended.
+    ///
+    /// # Errors
+    /// The item lacks a field.
+    pub fn identity(&self, item: &Value) -> Result<Request, Unfillable> {
+        self.filled(&self.query, item)
+    }
+
+    fn filled(&self, query: &[(String, PathTemplate)], item: &Value) -> Result<Request, Unfillable> {
         let path = fill(&self.path, item, PATH, SEGMENT)?;
-        let query = self
-            .query
+        let query = query
             .iter()
             .map(|(name, value)| Ok((encode(name, QUERY), fill(value, item, QUERY, QUERY)?)))
             .collect::<Result<_, _>>()?;
@@ -108,7 +148,7 @@ impl RequestTemplate {
         {
             return Key::Number(number);
         }
-        Key::Hash(match self.fill(item) {
+        Key::Hash(match self.identity(item) {
             Ok(request) => xxh3_128(format!("{}{request}", self.base_url).as_bytes()),
             Err(_) => xxh3_128(item.to_string().as_bytes()),
         })
@@ -145,13 +185,20 @@ impl Request {
 /// Path and query with their placeholders, as `plan` shows them.
 impl fmt::Display for RequestTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.path.fmt(f)?;
-        for (index, (name, value)) in self.query.iter().enumerate() {
-            let mark = if index == 0 { '?' } else { '&' };
-            write!(f, "{mark}{name}={value}")?;
-        }
-        Ok(())
+        f.write_str(&shown(&self.path, &self.query))
     }
+}
+
+fn shown(path: &PathTemplate, query: &[(String, PathTemplate)]) -> String {
+    let query = query.iter().enumerate().map(|(index, (name, value))| {
+        let mark = if index == 0 { '?' } else { '&' };
+        format!("{mark}{name}={value}")
+    });
+    [path.to_string()].into_iter().chain(query).collect()
+}
+
+fn literal(text: &str) -> PathTemplate {
+    PathTemplate { parts: vec![Part::Literal(text.to_owned())] }
 }
 
 /// Path and query as they are sent, without the credential.
@@ -243,6 +290,27 @@ mod tests {
             json!({"id": "../list/1?x", "region": "é"}),
             &format!("/movie/..%2Flist%2F1%3Fx?{query}=%C3%A9"),
         );
+    }
+
+    #[test]
+    fn what_the_planner_appends_is_sent_and_changes_no_identity() {
+        let item = json!({"id": 603, "region": "DE"});
+        let (plain, mut fused) = (movie(), movie());
+        let names = ["credits", "watch/providers", "similar"].map(str::to_owned);
+        fused.append(&names);
+        let sent = "/movie/603?append_to_response=credits,watch/providers,similar&language=en-US&region=DE";
+        assert_eq!(fused.fill(&item).unwrap().to_string(), sent);
+        assert_eq!(fused.identity(&item), plain.fill(&item));
+        assert_eq!(fused.key(&item), plain.key(&item));
+        assert_eq!(fused.to_string(), plain.to_string());
+        assert!(fused.is_alike(&plain) && plain.sent().is_none());
+        fused.append(&[]);
+        assert_eq!(fused, plain);
+        // Where nothing was appended before.
+        let mut bare = RequestTemplate::new("https://api.example/3", template("/tv/{id}"), [], &[], "de");
+        bare.append(&names[..1]);
+        assert_eq!(bare.fill(&item).unwrap().to_string(), "/tv/603?append_to_response=credits&language=de");
+        assert!(!bare.is_alike(&plain), "the language differs");
     }
 
     #[test]

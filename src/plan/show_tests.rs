@@ -162,15 +162,29 @@ fn bounds_follow_from_what_is_known() {
     check(
         &similar("take: 2, max_depth: 3, max_items: 999"),
         unknown(),
+        &format!(
+            "films 1 to 15; more 0; total 1 to 15; saved 0 to 7, by fusion; time 0.0 s to 0.4 s at 40/s; {told}"
+        ),
+    );
+    check(
+        &similar("take: 2, max_depth: 3, max_items: 999, pages: 3"),
+        unknown(),
+        &format!(
+            "films 1 to 15; more 0 to 14; total 1 to 29; saved 0 to 7, by fusion; time 0.0 s to 0.7 s at 40/s; {told}"
+        ),
+    );
+    check(
+        &similar("take: 2, max_depth: 3, max_items: 999, fuse: false"),
+        unknown(),
         &format!("films 1 to 15; more 0 to 7; total 1 to 22; time 0.0 s to 0.6 s at 40/s; {told}"),
     );
     check(
-        &similar("take: 2, max_depth: 3, max_items: 10"),
+        &similar("take: 2, max_depth: 3, max_items: 10, fuse: false"),
         unknown(),
         &format!("films 1 to 11; more 0 to 7; total 1 to 18; time 0.0 s to 0.5 s at 40/s; {told}"),
     );
     check(
-        &similar("max_depth: 1000, max_items: 100"),
+        &similar("max_depth: 1000, max_items: 100, fuse: false"),
         unknown(),
         "films 1 to 101; more 0 to 101; total 1 to 202; time 0.0 s to 5.0 s at 40/s",
     );

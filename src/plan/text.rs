@@ -9,7 +9,8 @@ use super::cost::{Cost, Decides, Why, cost};
 use super::expr::{Expr, FieldSet};
 use super::notes::notes;
 use super::{
-    ExpandPlan, ItemEdge, Plan, SeedItems, SeedPlan, Source, StageIndex, StageKind, StagePlan, TablePlan,
+    ExpandPlan, FirstPage, ItemEdge, Plan, SeedItems, SeedPlan, Source, StageIndex, StageKind, StagePlan,
+    TablePlan,
 };
 use crate::spec::{Format, MaxFailures, OnMismatch, Order, Port};
 
@@ -105,6 +106,9 @@ fn describe_stage(plan: &Plan, index: StageIndex, stage: &StagePlan, text: &mut 
                 text.say("admits", describe_edge(plan, edge));
             }
             text.say("asks", &fetch.request);
+            text.say_if("sends", fetch.request.sent());
+            let fused: Vec<&str> = plan.fused_into(index).map(|stage| stage.id.as_str()).collect();
+            text.say_if("fused", (!fused.is_empty()).then(|| format!("with {}", fused.join(", "))));
             text.say("keeps", format_args!("{} of each item", fields(&fetch.keeps)));
         }
         StageKind::Expand(expand) => {
@@ -114,6 +118,13 @@ fn describe_stage(plan: &Plan, index: StageIndex, stage: &StagePlan, text: &mut 
                 let pages =
                     if expand.pages > 1 { format!(", up to {} pages", expand.pages) } else { String::new() };
                 text.say("asks", format_args!("{request}{pages}"));
+                if let FirstPage::With { fetch, .. } = expand.first_page {
+                    let first = if expand.pages > 1 { "the first page comes" } else { "it comes" };
+                    text.say(
+                        "fused",
+                        format_args!("{first} with the documents of {}", plan.stages[fetch].id),
+                    );
+                }
             }
             text.say("items", expand.items.source());
             text.say_if("where", expand.where_.as_ref().map(Expr::source));
@@ -297,6 +308,9 @@ fn requests(plan: &Plan, cost: &Cost, text: &mut Text) {
         text.line(format_args!("  {:<width$}  {}", plan.stages[index].id.as_str(), cost.stages[index]));
     }
     text.line(format_args!("  {:<width$}  {}", "total", cost.total));
+    if let Some(saved) = &cost.saved {
+        text.line(format_args!("  {:<width$}  {saved}, by fusion", "saved"));
+    }
     if let Some(seconds) = &cost.seconds {
         let rate =
             plan.api.rate.map_or_else(|| "the rates of the stages".to_owned(), |rate| rate.to_string());

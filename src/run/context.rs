@@ -43,7 +43,9 @@ impl Context {
                 return self.failed(caller, item, &key, &failure).map(Err);
             }
         };
-        let key = request.to_string();
+        // Known by what it is, whatever else was appended to it.
+        let identity = template.identity(&item.fields).expect("what fills a request fills its identity");
+        let key = identity.page(page).to_string();
         match self.client.ask(caller, &request).await {
             Ok(answer) => {
                 self.tally.answered();

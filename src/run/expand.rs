@@ -1,5 +1,8 @@
 //! An expand at work: every document goes on unchanged, and what is found in it goes where the plan says.
 //!
+//! The first page of an expand that is fused comes with the document; where the answer lacked it, and for every later page,
+//! the expand asks itself.
+//!
 //! For one document: `when` → depth below `max_depth` → `items` → `where` → `take` → found; then to the frontier (which
 //! dedupes, counts against `max_items` and admits), to feeds of other loops, and to readers of `.found`.
 
@@ -14,7 +17,7 @@ use super::rows::{self, Ending};
 use crate::engine::{EdgeId, Frontier, Parcel, Sender, Work};
 use crate::event::Event;
 use crate::plan::expr::{EvalError, FieldSet, Json};
-use crate::plan::{Document, ExpandPlan, Item};
+use crate::plan::{Document, ExpandPlan, FirstPage, Item, Parts};
 use crate::project::{ExpandRule, Found, prune};
 use crate::spec::Port;
 use crate::tmdb::{Answer, Caller, pages_of};
@@ -34,6 +37,8 @@ pub(super) struct ItemOutlet {
 /// Everything an expand stage needs.
 pub(super) struct Expander {
     pub plan: ExpandPlan,
+    /// Whether another expand further down takes parts of the same documents.
+    pub hands_parts_on: bool,
     pub rule: Arc<ExpandRule>,
     pub caller: Caller,
     pub items: Vec<ItemOutlet>,
@@ -57,6 +62,7 @@ impl Work for Expander {
 
     async fn work(self: Arc<Self>, parcel: Parcel<Document>) -> Result<Expanded, RunError> {
         let mut expanded = Expanded { document: parcel, found: Vec::new(), fed: Vec::new(), ended: None };
+        let first = self.first_page(&mut expanded.document.value);
         let item = &expanded.document.value.item;
         if self.plan.max_depth.is_some_and(|max| item.depth >= max) || !self.is_wanted() {
             return Ok(expanded);
@@ -65,7 +71,7 @@ impl Work for Expander {
             return Ok(expanded);
         }
         let answers = if self.plan.request.is_some() {
-            let (answers, ended) = self.answers(item).await?;
+            let (answers, ended) = self.answers(item, first).await?;
             expanded.ended = ended;
             answers
         } else {
@@ -134,11 +140,27 @@ impl Expander {
         truth.holds
     }
 
-    /// The pages of this stage's own request, and how asking for them ended if not well.
-    async fn answers(&self, item: &Item) -> Result<(Vec<Bytes>, Option<Ending>), RunError> {
+    /// The first page, if it came with the document. What nobody needs from here on leaves the document.
+    fn first_page(&self, document: &mut Document) -> Option<Bytes> {
+        let first = match self.plan.first_page {
+            FirstPage::With { part, .. } => document.parts.get(part).cloned(),
+            FirstPage::Alone | FirstPage::Apart(..) => None,
+        };
+        if !self.hands_parts_on {
+            document.parts = Parts::default();
+        }
+        first
+    }
+
+    /// The pages of this stage's own request, from the one after `first`, and how asking for them ended if not well.
+    async fn answers(
+        &self,
+        item: &Item,
+        first: Option<Bytes>,
+    ) -> Result<(Vec<Bytes>, Option<Ending>), RunError> {
         let template = self.plan.request.as_ref().expect("asked only where there is a request");
-        let mut answers: Vec<Bytes> = Vec::new();
-        let mut page = 1;
+        let mut page = if first.is_some() { 2 } else { 1 };
+        let mut answers: Vec<Bytes> = first.into_iter().collect();
         while answers.first().map_or(1, |first| pages_of(first, self.plan.pages)) >= page {
             match self.context.ask(&self.caller, template, item, page).await? {
                 Ok((_, Answer::Document { body, .. })) => answers.push(body),
@@ -181,15 +203,15 @@ fn found_item(parent: &Item, found: &Found, keeps: &FieldSet) -> Item {
 fn found_row(document: &Document, found: Found) -> Document {
     let fields = Json::parse(&found.body).map_or(serde_json::Value::Null, |json| json.to_value());
     let parent = &document.item;
-    Document {
-        item: Item {
+    Document::new(
+        Item {
             fields: Arc::new(fields),
             parent: Some(Arc::clone(&parent.fields)),
             seed: Arc::clone(&parent.seed),
             depth: parent.depth + 1,
             rank: found.rank,
         },
-        body: found.body,
-        fetched_at: document.fetched_at,
-    }
+        found.body,
+        document.fetched_at,
+    )
 }

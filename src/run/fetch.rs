@@ -8,7 +8,7 @@ use super::outlets::Outlets;
 use super::rows::{self, Ending};
 use crate::engine::{Parcel, Work};
 use crate::event::Event;
-use crate::plan::{Document, FetchPlan, Item};
+use crate::plan::{Document, FetchPlan, Item, split};
 use crate::spec::Port;
 use crate::tmdb::{Answer, Caller};
 
@@ -36,7 +36,8 @@ impl Work for Fetcher {
         self.context.listener.hear(&Event::ItemAdmitted { stage: self.caller.stage.clone() });
         match self.context.ask(&self.caller, &self.plan.request, &item, 1).await? {
             Ok((_, Answer::Document { body, fetched_at })) => {
-                Ok(Fetched::Document(Parcel { value: Document { item, body, fetched_at }, token }))
+                let (body, parts) = split(&body, &self.plan.parts);
+                Ok(Fetched::Document(Parcel { value: Document { item, body, fetched_at, parts }, token }))
             }
             Ok((key, Answer::Missing)) => Ok(Fetched::Ended(rows::missing(&self.caller.stage, &item, &key))),
             Err(ending) => Ok(Fetched::Ended(ending)),

@@ -186,6 +186,7 @@ pub(super) fn start(
                 };
                 let expander = Expander {
                     plan: expand.clone(),
+                    hands_parts_on: stage.parts,
                     rule: Arc::new(rule),
                     caller: caller(stage),
                     items: wires.item_outlets.remove(&index).unwrap_or_default(),
@@ -261,7 +262,8 @@ impl<'a> Wires<'a> {
             for source in &stage.inputs {
                 let (sender, receiver) = edge(stage.buffer);
                 let tokens = source.port == Port::Main && (stage.tokens || closes_loop);
-                wires.outlets.entry(source.stage).or_default().add(source.port, tokens, sender);
+                let parts = source.port == Port::Main && stage.takes_parts();
+                wires.outlets.entry(source.stage).or_default().add(source.port, tokens, parts, sender);
                 wires.documents.entry(index).or_default().push(receiver);
             }
         }
@@ -271,7 +273,7 @@ impl<'a> Wires<'a> {
     /// A reader of `point` beside those of the plan.
     pub(super) fn tap(&mut self, point: Source) -> Documents {
         let (sender, receiver) = edge(1);
-        self.outlets.entry(point.stage).or_default().add(point.port, false, sender);
+        self.outlets.entry(point.stage).or_default().add(point.port, false, false, sender);
         receiver
     }
 

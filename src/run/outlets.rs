@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::engine::{Closed, Parcel, Sender};
-use crate::plan::Document;
+use crate::plan::{Document, Parts};
 use crate::spec::Port;
 
 /// The readers of one stage's ports.
@@ -16,12 +16,14 @@ pub(super) struct Outlets {
 struct Reader {
     /// Whether a loop's expand is among those that read on from here.
     tokens: bool,
+    /// Whether an expand among them takes parts of documents.
+    parts: bool,
     edge: Sender<Parcel<Document>>,
 }
 
 impl Outlets {
-    pub(super) fn add(&mut self, port: Port, tokens: bool, edge: Sender<Parcel<Document>>) {
-        self.readers.entry(port).or_default().push(Reader { tokens, edge });
+    pub(super) fn add(&mut self, port: Port, tokens: bool, parts: bool, edge: Sender<Parcel<Document>>) {
+        self.readers.entry(port).or_default().push(Reader { tokens, parts, edge });
     }
 
     /// Whether anybody reads `port`.
@@ -48,6 +50,9 @@ impl Reader {
     async fn send(&self, mut parcel: Parcel<Document>) -> Result<(), Closed> {
         if !self.tokens {
             parcel.token = None;
+        }
+        if !self.parts {
+            parcel.value.parts = Parts::default();
         }
         self.edge.send(parcel).await
     }

@@ -60,8 +60,5 @@ fn ending(
         depth: item.depth,
     };
     let body = serde_json::to_vec(&row).expect("a row of strings, numbers and JSON values can be written");
-    Ending {
-        port,
-        row: Document { item: item.clone(), body: Bytes::from(body), fetched_at: Timestamp::UNIX_EPOCH },
-    }
+    Ending { port, row: Document::new(item.clone(), Bytes::from(body), Timestamp::UNIX_EPOCH) }
 }

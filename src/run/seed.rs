@@ -195,11 +195,11 @@ impl Seeder {
         self.left.fetch_sub(1, Ordering::Relaxed);
         if self.outlets.is_read(Port::Main) {
             let item = serde_json::from_slice(body).expect("it was written a moment ago");
-            let document = Document {
-                item: Item { rank, ..Item::seed(item) },
-                body: Bytes::copy_from_slice(body),
-                fetched_at: Timestamp::UNIX_EPOCH,
-            };
+            let document = Document::new(
+                Item { rank, ..Item::seed(item) },
+                Bytes::copy_from_slice(body),
+                Timestamp::UNIX_EPOCH,
+            );
             self.outlets.send(Port::Main, Parcel::loose(document)).await?;
         }
         for reader in &self.readers {

@@ -34,6 +34,7 @@ mod yaml;
 pub(crate) use decode::is_pipeline_name;
 pub use decode::{ABOUT_THE_ADDRESS, BaseUrlError, Parsed, Rejected, parse, parse_base_url};
 pub use fault::{FAULTS_MAX, Fault, Faults, Severity, clip};
+pub(crate) use language::APPEND_MAX;
 pub use model::*;
 pub use nearest::nearest;
 pub use path_template::Part;

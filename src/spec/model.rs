@@ -287,6 +287,8 @@ pub struct Expand {
     pub query: Query,
     /// `pages` to ask for, 1 to 500. Default 1.
     pub pages: NonZeroU32,
+    /// `fuse`: whether the first page may come with the document. Default true.
+    pub fuse: bool,
     /// `when`, on the document: expand it at all?
     pub when: Option<Located<String>>,
     /// `items`; default `.results[]` where there is a `path`, required where there is none.

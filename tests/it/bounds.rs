@@ -85,6 +85,7 @@ async fn a_run_keeps_within_the_bounds_of_its_plan() {
     };
     check(&similar("take: 2, max_depth: 2, max_items: 100"), None).await;
     check(&similar("take: 3, max_depth: 3, max_items: 5, pages: 2"), None).await;
+    check(&similar("take: 3, max_depth: 3, max_items: 5, pages: 2, fuse: false"), None).await;
     check(&similar("max_depth: 1, max_items: 100"), Some(1)).await;
     check(&similar("max_depth: 0, max_items: 9, when: '.vote_count > 1'"), None).await;
     let people = format!(

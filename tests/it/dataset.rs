@@ -118,6 +118,15 @@ async fn tables_have_the_same_bytes_at_every_concurrency_and_buffer() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_have_the_same_bytes_fused_and_unfused() {
+    for name in SHIPPED {
+        let fused = tables(name, Config::default(), |_| {}).await;
+        let apart = tables(name, Config::default(), crate::fusion::unfuse).await;
+        assert_same(&fused, &apart, &format!("{name}, fused and unfused"));
+    }
+}
+
 #[test]
 fn every_shipped_pipeline_is_tested_here() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines");

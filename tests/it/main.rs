@@ -10,6 +10,7 @@ mod cli;
 mod crash;
 mod dataset;
 mod docs;
+mod fusion;
 mod hostile;
 mod https;
 mod nested;

@@ -154,7 +154,7 @@ fn project(table: &Arc<TablePlan>, bodies: &[Bytes]) -> Found {
     let mut batches: Vec<RecordBatch> = Vec::new();
     for body in bodies {
         let item = Item::seed(json!({"id": 1}));
-        let document = Document { item, body: body.clone(), fetched_at: Timestamp::UNIX_EPOCH };
+        let document = Document::new(item, body.clone(), Timestamp::UNIX_EPOCH);
         projector.push(&document, &mut batches).unwrap();
     }
     batches.extend(projector.finish());

@@ -26,13 +26,20 @@ struct World {
     similar: BTreeMap<i64, Vec<i64>>,
     cast: BTreeMap<i64, Vec<i64>>,
     films: BTreeMap<i64, Vec<i64>>,
+    /// Links on a page of `/similar`.
+    per_page: usize,
+    /// Films whose appended parts are no answers: absent, an error, something else.
+    odd: BTreeMap<i64, u8>,
 }
 
 impl World {
     fn random(dice: &mut fastrand::Rng, fan_out: i64) -> Self {
         let (films, people) = (dice.i64(5..60), dice.i64(5..40));
-        let mut world = Self::default();
+        let mut world = Self { per_page: [1000, 3, 2][dice.usize(..3)], ..Self::default() };
         for film in 1..=films {
+            if dice.u8(..4) == 0 {
+                world.odd.insert(film, dice.u8(..4));
+            }
             if dice.u8(..10) == 0 {
                 continue; // 404
             }
@@ -50,8 +57,8 @@ impl World {
         world
     }
 
-    /// The answer to a path, without the query.
-    fn answer(&self, path: &str) -> Option<String> {
+    /// The answer to a path, with these names appended.
+    fn answer(&self, path: &str, page: usize, appended: &[&str]) -> Option<String> {
         let list = |ids: &[i64]| {
             let items: Vec<String> =
                 ids.iter().map(|id| format!(r#"{{"id":{id},"odd":{}}}"#, id % 2)).collect();
@@ -63,10 +70,30 @@ impl World {
             ("movie", None) => {
                 let (similar, cast) = (self.similar.get(&id)?, self.cast.get(&id).map(Vec::as_slice));
                 let cast = list(cast.unwrap_or_default());
-                Some(format!(r#"{{"id":{id},"similar":{},"cast":{cast}}}"#, list(similar)))
+                let mut members = vec![format!(r#""links":{}"#, list(similar)), format!(r#""cast":{cast}"#)];
+                for name in appended {
+                    let alone = self.answer(&format!("{path}/{name}"), 1, &[])?;
+                    let part = match self.odd.get(&id) {
+                        None => alone.replace(&format!(r#""id":{id},"cast""#), r#""cast""#),
+                        Some(0) => continue,
+                        Some(1) => r#"{"success":false,"status_code":34,"status_message":"gone"}"#.to_owned(),
+                        Some(2) => "null".to_owned(),
+                        Some(_) => "[]".to_owned(),
+                    };
+                    // Some stand before what is not appended.
+                    let at = if id % 2 == 0 { 0 } else { members.len() };
+                    members.insert(at, format!(r#""{name}":{part}"#));
+                }
+                Some(format!(r#"{{"id":{id},{}}}"#, members.join(",")))
             }
             ("movie", Some("similar")) => {
-                Some(format!(r#"{{"page":1,"total_pages":1,"results":{}}}"#, list(self.similar.get(&id)?)))
+                let similar = self.similar.get(&id)?;
+                let pages = similar.len().div_ceil(self.per_page).max(1);
+                let links = similar.chunks(self.per_page).nth(page - 1).unwrap_or_default();
+                Some(format!(r#"{{"page":{page},"total_pages":{pages},"results":{}}}"#, list(links)))
+            }
+            ("movie", Some("credits")) => {
+                Some(format!(r#"{{"id":{id},"cast":{}}}"#, list(self.cast.get(&id)?)))
             }
             ("person", None) => Some(format!(r#"{{"id":{id},"films":{}}}"#, list(self.films.get(&id)?))),
             _ => None,
@@ -87,6 +114,7 @@ struct Watch {
     most_in_flight: usize,
     per_stage: HashMap<&'static str, (usize, usize)>,
     sent_at: Vec<Instant>,
+    appended: usize,
     answered: HashMap<String, u32>,
     faults: HashMap<String, u32>,
 }
@@ -94,6 +122,7 @@ struct Watch {
 fn stage_of(path: &str) -> &'static str {
     match path {
         path if path.contains("/similar") => "similar",
+        path if path.contains("/credits") => "cast",
         path if path.starts_with("/movie") => "movies",
         _ => "people",
     }
@@ -107,6 +136,15 @@ impl Transport for Wire {
     ) -> BoxFuture<'a, Result<Response, TransportError>> {
         Box::pin(async move {
             let path = request.path().to_owned();
+            let text = request.to_string();
+            let value = |name: &str| {
+                let (_, value) = text.split_once(name)?;
+                Some(value.split_once('&').map_or(value, |(value, _)| value))
+            };
+            let appended: Vec<&str> =
+                value("append_to_response=").map(|names| names.split(',').collect()).unwrap_or_default();
+            let page: usize = value("&page=").map_or(1, |page| page.parse().unwrap());
+            let asked = if page > 1 { format!("{path} {page}") } else { path.clone() };
             let (latency, fault) = {
                 let mut dice = self.dice.lock().unwrap();
                 (Duration::from_millis(dice.u64(0..200)), dice.u8(..100))
@@ -124,7 +162,8 @@ impl Transport for Wire {
             let mut watch = self.state.lock().unwrap();
             watch.in_flight -= 1;
             watch.per_stage.get_mut(stage_of(&path)).unwrap().0 -= 1;
-            let faults = watch.faults.entry(path.clone()).or_default();
+            watch.appended += appended.len();
+            let faults = watch.faults.entry(asked.clone()).or_default();
             if *faults < 3 && fault < 15 {
                 *faults += 1;
                 return match fault {
@@ -134,8 +173,8 @@ impl Transport for Wire {
                     _ => Err(TransportError::Cut("reset".into())),
                 };
             }
-            *watch.answered.entry(path.clone()).or_default() += 1;
-            Ok(match self.world.answer(&path) {
+            *watch.answered.entry(asked).or_default() += 1;
+            Ok(match self.world.answer(&path, page, &appended) {
                 Some(body) => Response { status: 200, body: body.into(), ..Response::default() },
                 None => Response { status: 404, body: r#"{"status_code":34}"#.into(), ..Response::default() },
             })
@@ -199,8 +238,12 @@ struct Edge {
     max_depth: u32,
     max_items: u64,
     odd_only: bool,
-    /// Asks `/movie/{id}/similar` instead of looking into the document.
-    asks: bool,
+    /// Asks for this part of a film instead of looking into the document.
+    asks: Option<&'static str>,
+    pages: usize,
+    /// Expands only what has an id that three does not divide.
+    picky: bool,
+    fuse: bool,
 }
 
 /// What the run should give: documents in admission order by stage, and found rows by expand.
@@ -229,7 +272,7 @@ fn oracle(world: &World, seeds: &[i64], edges: &[Edge]) -> Expected {
         let row = vec![id, i64::from(depth), parent, rank];
         expected.documents.entry(if stage == "movies" { "movies" } else { "people" }).or_default().push(row);
         for (index, edge) in edges.iter().enumerate() {
-            if edge.from != stage || depth >= edge.max_depth {
+            if edge.from != stage || depth >= edge.max_depth || edge.picky && id % 3 == 0 {
                 continue;
             }
             let links = match edge.field {
@@ -237,6 +280,8 @@ fn oracle(world: &World, seeds: &[i64], edges: &[Edge]) -> Expected {
                 "cast" => &world.cast[&id],
                 _ => &world.films[&id],
             };
+            let shown = if edge.asks == Some("similar") { edge.pages * world.per_page } else { usize::MAX };
+            let links = &links[..links.len().min(shown)];
             let ranked = links.iter().enumerate().filter(|(_, id)| !edge.odd_only || **id % 2 == 1);
             for (place, target) in ranked.take(edge.take) {
                 let rank = i64::try_from(place).unwrap() + 1;
@@ -282,14 +327,26 @@ fn yaml(dice: &mut fastrand::Rng, seeds: &[i64], edges: &[Edge], order: &str, ra
     }
     let chained = dice.bool();
     let expand = |edge: &Edge, from: &str, setting: String| {
-        let source = if edge.asks {
-            "path: '/movie/{id}/similar'".to_owned()
+        let source = match (edge.asks, edge.field) {
+            (Some("similar"), _) => {
+                format!("path: '/movie/{{id}}/similar', pages: {}, fuse: {}", edge.pages, edge.fuse)
+            }
+            // Its own `id` is what an appended object loses.
+            (Some(_), _) => format!(
+                "path: '/movie/{{id}}/credits', fuse: {}, items: '.id as $id | .cast[] | select($id == $doc.id)'",
+                edge.fuse
+            ),
+            (None, "similar") => "items: '.links[]'".to_owned(),
+            (None, field) => format!("items: '.{field}[]'"),
+        };
+        let when = if edge.picky {
+            "when: '.id % 3 != 0 and (has(\"credits\") or has(\"similar\") | not)', "
         } else {
-            format!("items: '.{}[]'", edge.field)
+            ""
         };
         let where_ = if edge.odd_only { "where: '.odd == 1', " } else { "" };
         format!(
-            "  {}: {{kind: expand, from: {from}, {source}, {where_}take: {}, into: {}, max_depth: {}, max_items: {}, {setting}}}\n",
+            "  {}: {{kind: expand, from: {from}, {source}, {when}{where_}take: {}, into: {}, max_depth: {}, max_items: {}, {setting}}}\n",
             edge.name, edge.take, edge.into, edge.max_depth, edge.max_items
         )
     };
@@ -357,13 +414,26 @@ async fn run(plan: &Plan, world: World, seed: u64) -> (BTreeMap<String, Vec<Vec<
 }
 
 fn edge(name: &'static str, from: &'static str, into: &'static str, field: &'static str) -> Edge {
-    Edge { name, from, into, field, take: 4, max_depth: 3, max_items: 40, odd_only: false, asks: false }
+    Edge {
+        name,
+        from,
+        into,
+        field,
+        take: 4,
+        max_depth: 3,
+        max_items: 40,
+        odd_only: false,
+        asks: None,
+        pages: 1,
+        picky: false,
+        fuse: true,
+    }
 }
 
 /// The shapes: loops through one and two fetch stages, with and without requests of their own, and no loop.
 fn shapes() -> Vec<Vec<Edge>> {
     let similar = edge("similar", "movies", "movies", "similar");
-    let asked = Edge { asks: true, odd_only: true, ..similar.clone() };
+    let asked = Edge { asks: Some("similar"), odd_only: true, ..similar.clone() };
     let cast = edge("cast", "movies", "people", "cast");
     let credits = edge("credits", "people", "movies", "films");
     let bounded = Edge { max_depth: u32::MAX, max_items: u64::MAX, ..cast.clone() };
@@ -372,7 +442,8 @@ fn shapes() -> Vec<Vec<Edge>> {
         vec![asked.clone()],
         vec![cast.clone(), credits.clone()],
         vec![similar, cast.clone(), credits.clone()],
-        vec![asked, cast, Edge { max_items: 3, ..credits }],
+        vec![asked.clone(), cast.clone(), Edge { max_items: 3, ..credits.clone() }],
+        vec![asked, Edge { asks: Some("credits"), ..cast }, credits],
         vec![bounded],
     ]
 }
@@ -393,8 +464,12 @@ fn simulate(seed: u64) {
                 (edge.max_depth, edge.max_items) = (dice.u32(1..5), dice.u64(1..60));
             }
             edge.take = if wide { 1000 } else { dice.usize(1..6) };
+            if edge.asks.is_some() {
+                (edge.pages, edge.picky, edge.fuse) = (dice.usize(1..4), dice.bool(), dice.u8(..4) > 0);
+            }
         }
         let world = World::random(&mut dice, if wide { 1000 } else { 0 });
+        let odd: HashSet<i64> = world.odd.keys().copied().collect();
         let seeds: Vec<i64> = (0..dice.usize(0..20)).map(|_| dice.i64(1..30)).chain([1]).collect();
         let order = if dice.bool() { "input" } else { "arrival" };
         let rate = if dice.bool() { "none" } else { "40/s" };
@@ -422,6 +497,17 @@ fn simulate(seed: u64) {
         for (path, times) in &watch.answered {
             assert_eq!(*times, 1, "{path} was asked {times} times, {}", context());
         }
+        // What came with its document is not asked for.
+        for edge in edges.iter().filter(|edge| edge.fuse) {
+            let Some(part) = edge.asks else { continue };
+            let alone = |path: &&String| {
+                let id = path.strip_prefix("/movie/").and_then(|path| path.strip_suffix(part));
+                id.is_some_and(|id| !odd.contains(&id.trim_end_matches('/').parse().unwrap()))
+            };
+            assert_eq!(watch.answered.keys().find(alone), None, "{}", context());
+        }
+        let fused = edges.iter().any(|edge| edge.fuse && edge.asks.is_some());
+        assert_eq!(watch.appended > 0, fused, "{}", context());
         for stage in &plan.stages {
             let most = watch.per_stage.get(stage.id.as_str()).map_or(0, |(_, most)| *most);
             assert!(most <= stage.concurrency.get() as usize, "{}: {most}, {}", stage.id, context());

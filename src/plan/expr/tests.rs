@@ -13,11 +13,11 @@ fn document(body: &str) -> Document {
     item.parent = Some(Arc::new(json!({"id": 1})));
     item.depth = 1;
     item.rank = 3;
-    Document {
+    Document::new(
         item,
-        body: Bytes::copy_from_slice(body.as_bytes()),
-        fetched_at: "2026-11-22T10:00:00.1234567Z".parse().unwrap(),
-    }
+        Bytes::copy_from_slice(body.as_bytes()),
+        "2026-11-22T10:00:00.1234567Z".parse().unwrap(),
+    )
 }
 
 fn run() -> RunScope {

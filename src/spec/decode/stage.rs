@@ -33,7 +33,6 @@ static FETCH: Keys = Keys {
     ..Keys::of(&language::FETCH)
 };
 static EXPAND: Keys = Keys {
-    later: &["fuse"],
     elsewhere: &[
         ("append", "it belongs to the fetch stage"),
         ("columns", "it belongs to a project stage that reads this one"),
@@ -180,10 +179,12 @@ fn expand(fields: Fields<'_>, names: &Names<'_>, faults: &mut Faults) -> Kind {
     let mut expression = |key: &str| fields.get(key).and_then(|entry| expect::expression(entry, faults));
     let (when, items, where_) = (expression("when"), expression("items"), expression("where"));
     let path = fields.get("path").and_then(|entry| request::path(entry, faults));
+    let fuse = fields.get("fuse").and_then(|entry| expect::boolean(entry, faults));
     Kind::Expand(Expand {
         path,
         query: request::query(fields.get("query"), Asks::Pages, faults),
         pages: request::pages(fields.get("pages"), 1, faults),
+        fuse: fuse.unwrap_or(true),
         when,
         items,
         where_,

@@ -29,7 +29,7 @@ pub(in super::super) const PAGES_MAX: u32 = 500;
 /// Entries of a page, in every list of TMDB.
 pub(in super::super) const PAGE_ENTRIES: u64 = 20;
 /// Most names in `append_to_response`: TMDB's own limit.
-pub(in super::super) const APPEND_MAX: usize = 20;
+pub(crate) const APPEND_MAX: usize = 20;
 
 /// Deepest crawl. Six steps connect most of film; the bound keeps a slip from being one.
 pub(in super::super) const DEPTH_MAX: u64 = 1_000;

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub(crate) use limits::APPEND_MAX;
 pub(super) use limits::*;
 pub(super) use pattern::{DURATION, IDENTIFIER, Pattern, VARIABLE};
 pub(super) use pipeline::{API, PIPELINE, RATE, RETRY};

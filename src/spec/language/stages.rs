@@ -12,7 +12,7 @@ const SEED_SOURCES: [&str; 7] = ["ids", "items", "range", "file", "path", "expor
 pub(in super::super) const SEED_NEEDS_PATH: [&str; 6] =
     ["query", "pages", "concurrency", "rate", "buffer", "timeout"];
 /// Keys that only an expand with a `path` takes.
-pub(in super::super) const EXPAND_NEEDS_PATH: [&str; 4] = ["query", "pages", "rate", "timeout"];
+pub(in super::super) const EXPAND_NEEDS_PATH: [&str; 5] = ["query", "pages", "fuse", "rate", "timeout"];
 
 pub(in super::super) static SEED: Object = Object {
     rules: &[Rule::OneSource(&SEED_SOURCES), Rule::Needs(&SEED_NEEDS_PATH, "path")],
@@ -192,6 +192,13 @@ pub(in super::super) static EXPAND: Object = Object {
             QUERY.takes(Takes::Names(&PAGED_QUERY_NAMES)),
             Key::new("pages", PAGES, "Pages of the answer to read at most, 20 entries each. `all` is as many as TMDB gives.")
                 .default("1"),
+            Key::new(
+                "fuse",
+                Takes::Boolean,
+                "Whether the first page may come with the document itself, by `append_to_response`, where TMDB can append it: \
+                 that saves a request for each document and makes every document's answer larger. `plan` shows what is fused.",
+            )
+            .default("true"),
             Key::new(
                 "when",
                 Takes::Expression,

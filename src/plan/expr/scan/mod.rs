@@ -49,6 +49,11 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0, depth: 0 }
     }
 
+    /// How many bytes lie behind it.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
     fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
