@@ -65,9 +65,8 @@ impl Api {
             }
             ["collection", id] => id.parse().ok().and_then(|id| view.collection(id)).map(kept),
             ["list", id] => id.parse().ok().and_then(|id| view.list(id)).map(kept),
-            ["company", id] => id.parse().ok().and_then(|id| company(&view, id)),
-            ["company", id, "movies"] => {
-                id.parse().ok().and_then(|id| self.company_films(&view, request, id))
+            ["company", id, rest @ ..] => {
+                id.parse().ok().and_then(|id| self.company_answer(&view, request, id, rest))
             }
             ["keyword", id] => id.parse().ok().and_then(keyword),
             ["keyword", id, "movies"] => {
@@ -144,8 +143,22 @@ impl Api {
         Some(self.films_of(view, request, id, &Condition::keyword(request, id)))
     }
 
-    fn company_films(&self, view: &View<'_>, request: &Request, id: u32) -> Option<Answer> {
-        Catalogue::has_company(id).then(|| self.films_of(view, request, id, &Condition::company(request, id)))
+    fn company_answer(&self, view: &View<'_>, request: &Request, id: u32, rest: &[&str]) -> Option<Answer> {
+        if !Catalogue::has_company(id) {
+            return None;
+        }
+        let condition = Condition::company(request, id);
+        match rest {
+            [] => Some(kept(|json| {
+                view.company(json, id);
+                let films = |json: &mut Json, _: &str| {
+                    view.page_of(json, ItemShape::Plain, &self.listed(view, request, &condition));
+                };
+                append(json, request, films, &["movies"]);
+            })),
+            ["movies"] => Some(self.films_of(view, request, id, &condition)),
+            _ => None,
+        }
     }
 
     /// A page of the films of what has this id.
@@ -245,10 +258,6 @@ fn changes(view: &View<'_>, request: &Request) -> Answer {
     let period = format!("{start:?} {end:?}");
     let max_age = if end.is_some() { 86_400 } else { MAX_AGE_SHORT };
     Answer::object(max_age, |json| view.changes(json, &period))
-}
-
-fn company(view: &View<'_>, id: u32) -> Option<Answer> {
-    Catalogue::has_company(id).then(|| kept(|json| view.company(json, id)))
 }
 
 fn keyword(id: u32) -> Option<Answer> {

@@ -117,6 +117,10 @@ fn appended_objects_are_the_stand_alone_ones_without_their_id() {
     let mut alone = body(&api, "/person/3223/movie_credits");
     assert_eq!(alone.as_object_mut().unwrap().remove("id"), Some(3223.into()));
     assert_eq!(person["movie_credits"], alone);
+    let company = body(&api, "/company/420?append_to_response=movies&page=2");
+    let mut alone = body(&api, "/company/420/movies?page=2");
+    assert_eq!(alone.as_object_mut().unwrap().remove("id"), Some(420.into()));
+    assert_eq!((&company["movies"], &company["movies"]["page"]), (&alone, &2.into()));
 }
 
 #[test]
