@@ -6,6 +6,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::spec::StageId;
 
 /// Something that happened.
@@ -19,6 +21,13 @@ pub enum Event {
         pipeline: String,
         /// Where documents come from, without any credential.
         source: String,
+    },
+    /// It goes on with an unfinished run.
+    RunResumed {
+        /// When that began.
+        since: Timestamp,
+        /// Documents that are kept and may serve it.
+        documents: u64,
     },
     /// What a killed run left was finished or swept away.
     StateRecovered {
@@ -92,6 +101,15 @@ pub enum Event {
         /// From the last send to the answer.
         latency: Duration,
     },
+    /// An answer was there without a request of this stage.
+    AnswerReused {
+        /// The stage that asked.
+        stage: StageId,
+        /// Where it was.
+        from: Origin,
+        /// Size of the document, in bytes; `None` for a 404.
+        bytes: Option<usize>,
+    },
     /// Asking ended without an answer.
     ItemFailed {
         /// The stage that asked.
@@ -151,6 +169,15 @@ pub enum Event {
         /// What no row has a value in.
         empty: Vec<EmptyColumn>,
     },
+}
+
+/// Where an answer was that needed no request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Among the kept documents.
+    Store,
+    /// On its way to another stage.
+    Flight,
 }
 
 /// What a column lost, or a place within its values.

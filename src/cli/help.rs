@@ -51,6 +51,9 @@ Run a pipeline and publish its tables.
 Asks the API for what the file says, within the rate that it allows, and writes every table beside its place first. All \
 of them become visible together at the end, or none. A summary goes to stdout, progress to stderr.
 
+Answers are kept in the state folder. A run that was killed or stopped is gone on with by the same command, and what is kept \
+serves later runs for as long as `api.keep` says.
+
 TMDB_TOKEN or TMDB_API_KEY holds the credential; with --mock none is needed. TMDB_BASE_URL goes before `api.base_url`.";
 
 pub(super) const RUN_EXAMPLES: &str = "\
@@ -61,6 +64,8 @@ Examples:
       a small run against TMDB, whose tables do not touch the others
   tmdb-etl run films.yaml --set min_votes=500
       with another value of a param
+  tmdb-etl run films.yaml --fresh
+      ask for everything, whatever is kept
   tmdb-etl run films.yaml --output json --progress plain
       for a scheduler: one JSON object on stdout, lines on stderr
 

@@ -69,8 +69,9 @@ fn facts(table: &Inspected, width: usize, text: &mut String) {
     say("finished", &format!("{:.0}", run.finished_at));
     say("source", &run.source);
     if let Some(counts) = run.counts.as_object() {
-        let plain =
-            counts.iter().filter_map(|(name, number)| Some(format!("{} {name}", count(number.as_u64()?))));
+        let plain = counts.iter().filter_map(|(name, number)| {
+            Some(format!("{} {}", count(number.as_u64()?), name.replace('_', " ")))
+        });
         say("asked", &plain.collect::<Vec<_>>().join(", "));
     }
     if run.tool_version != TOOL_VERSION {

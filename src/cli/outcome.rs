@@ -34,7 +34,7 @@ pub(super) fn object(
         "retries": totals.retries,
         "failed": totals.failed,
         "missing": totals.missing,
-        "from_store": 0,
+        "from_store": totals.from_store,
         "seconds": (seconds * 1000.0).round() / 1000.0,
         "verdict": null,
         "error": problem.map(|problem| error(problem, findings)),

@@ -1,5 +1,7 @@
 //! What can go wrong in a command, with its exit code, its name for machines and the way out, in one match.
 
+mod of_store;
+
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io;
@@ -14,6 +16,7 @@ use crate::project::ProjectError;
 use crate::run::RunError;
 use crate::sink::{ReadError, SinkError};
 use crate::tmdb::{Fatal, HttpError, ProxyError};
+use of_store::of_store;
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -210,6 +213,7 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
             code: "no-way",
             hints: error.advice().map(str::to_owned).into_iter().collect(),
         },
+        RunError::Fatal { fatal: Fatal::Unkept(unkept), .. } => of_store(&unkept.0),
         RunError::TooManyFailures { advice, .. } => {
             let bears =
                 "`max_failures` in the pipeline file says how many a run bears; `-v` shows every retry";
@@ -223,6 +227,7 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
             verdict(Failed, "overflow", &["give the column less to hold, for instance a shorter `value`"])
         }
         RunError::Sink(error) => of_sink(error),
+        RunError::Store(error) => of_store(error),
         RunError::SeedFile { error, .. } => {
             let exit = if error.fault.is_system() { Failed } else { Exit::Invalid };
             Verdict { exit, code: "seed-file", hints: vec![error.fault.hint()] }
@@ -236,7 +241,7 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
         RunError::Stopped => verdict(
             Exit::Stopped(signal.unwrap_or(Signal::Interrupt)),
             "stopped",
-            &["the same command starts afresh; what was published before is as it was"],
+            &["the same command goes on where it stopped; what was published before is as it was"],
         ),
         RunError::Closed(_) => verdict(Failed, "bug", &["this is a bug in tmdb-etl; please report it"]),
     }

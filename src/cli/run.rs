@@ -4,6 +4,7 @@
 //! embedded API? ─▶ file ─▶ plan ─▶ credential ─▶ transport ─▶ run_job ─▶ summary or JSON
 //! ```
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use clap::{ArgAction, ValueEnum, ValueHint};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Signal};
+use super::init::quoted;
 use super::pipeline::{Findings, load, parse_set};
 use super::printer::Printer;
 use super::problem::Problem;
@@ -22,7 +24,7 @@ use super::{help, logging, outcome};
 use crate::event::Listener;
 use crate::mock::{self, Config, Mock};
 use crate::plan::{Options, Plan};
-use crate::report::{Counters, Ending, Log, Mode, Progress, Snapshot, summary};
+use crate::report::{Again, Counters, Ending, Log, Mode, Progress, Snapshot, summary};
 use crate::run::{Job, Published, RunError, run_job};
 use crate::spec::Rate;
 use crate::tmdb::{Credential, Http, check_proxy};
@@ -46,10 +48,13 @@ pub(super) struct Arguments {
     /// Take only the first N items of each seed.
     #[arg(long, value_name = "N", help_heading = help::INPUT)]
     limit: Option<NonZeroU64>,
+    /// Abandon an unfinished run and use no document that is kept: ask for everything.
+    #[arg(long, help_heading = help::INPUT)]
+    fresh: bool,
     /// Where relative outputs start.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = help::OUTPUT)]
     out: Option<PathBuf>,
-    /// Where locks and unfinished work are kept.
+    /// Where locks, kept documents and unfinished work are.
     #[arg(long, value_name = "DIR", default_value = ".tmdb-etl", value_hint = ValueHint::DirPath)]
     #[arg(help_heading = help::OUTPUT)]
     state: PathBuf,
@@ -92,6 +97,7 @@ struct Meant {
     mock: bool,
     overrides: Vec<(String, String)>,
     limit: Option<u64>,
+    fresh: bool,
     out: Option<PathBuf>,
     state: PathBuf,
     output: Output,
@@ -113,6 +119,7 @@ impl From<Arguments> for Meant {
             mock: arguments.mock,
             overrides: arguments.set,
             limit: arguments.limit.map(NonZeroU64::get),
+            fresh: arguments.fresh,
             out: arguments.out,
             state: arguments.state,
             output: arguments.output,
@@ -128,6 +135,8 @@ struct Ran {
     findings: Option<Findings>,
     snapshot: Option<Snapshot>,
     allowed: Option<Rate>,
+    /// Documents are kept, so that the same command goes on.
+    goes_on: bool,
 }
 
 /// Runs the pipeline.
@@ -168,7 +177,8 @@ fn tell(meant: &Meant, printer: &Printer, ran: &Ran, exit: Exit, problem: Option
         Exit::Failed | Exit::Invalid | Exit::Locked => Ending::Failed,
     };
     if let Some(snapshot) = ran.snapshot.as_ref().filter(|snapshot| snapshot.run.is_some()) {
-        let text = summary(snapshot, ending, ran.allowed);
+        let again = Again { command: again(std::env::args_os()), goes_on: ran.goes_on };
+        let text = summary(snapshot, ending, ran.allowed, &again);
         if meant.output == Output::Text && problem.is_none() {
             printer.data(&text);
         } else {
@@ -222,6 +232,7 @@ async fn run(meant: &Meant, printer: &Printer, ran: &mut Ran) -> Result<Publishe
     let Some(plan) = plan else { return Err(findings.problem().into()) };
     let transport = transport(&plan, embedded.is_some())?;
     ran.allowed = plan.api.rate;
+    ran.goes_on = plan.api.keep.is_some();
 
     let counters = Arc::new(Counters::new(&plan));
     let progress = Progress::start(meant.progress, Arc::clone(&counters), Box::new(io::stderr()));
@@ -238,6 +249,7 @@ async fn run(meant: &Meant, printer: &Printer, ran: &mut Ran) -> Result<Publishe
         source,
         state: meant.state.clone(),
         limit: meant.limit,
+        fresh: meant.fresh,
         seed: dice(),
         stop: stop.clone(),
         listener: Arc::new(listeners),
@@ -291,6 +303,16 @@ pub(super) fn transport(plan: &Plan, embedded: bool) -> Result<Http, Problem> {
         return Err(Problem::NoCredential { base_url: base_url.clone() });
     }
     Ok(http)
+}
+
+/// The command line of a run as a shell takes it, without what would make it start afresh.
+fn again(arguments: impl IntoIterator<Item = OsString>) -> String {
+    let words = arguments.into_iter().enumerate().filter(|(_, word)| word != "--fresh");
+    let words = words.map(|(index, word)| match index {
+        0 => "tmdb-etl".to_owned(),
+        _ => quoted(&word.to_string_lossy()),
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// `TMDB_BASE_URL`, unless it is blank.

@@ -18,6 +18,7 @@ mod edge;
 mod frontier;
 mod limits;
 mod stage;
+mod thread;
 mod token;
 
 pub use crew::{Crew, Ended};
@@ -25,4 +26,5 @@ pub use edge::{Closed, Receiver, Sender, edge};
 pub use frontier::{EdgeId, Feed, Frontier, FrontierPlan, KeyOf, Slot};
 pub use limits::{Budget, Exhausted, Gate, Pace, Passage};
 pub use stage::{Work, run_stage};
+pub use thread::on_thread;
 pub use token::{Parcel, Token};

@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::latency::Latency;
-use super::snapshot::{FailureNote, PublishedFile, Role, Snapshot, StageSnapshot, TableSnapshot};
-use crate::event::{ColumnLoss, Event, Listener};
+use super::snapshot::{FailureNote, PublishedFile, Resumed, Role, Snapshot, StageSnapshot, TableSnapshot};
+use crate::event::{ColumnLoss, Event, Listener, Origin};
 use crate::plan::{Plan, StageKind};
 use crate::spec::StageId;
 
@@ -39,6 +39,8 @@ struct Stage {
     skipped: AtomicU64,
     requests: AtomicU64,
     documents: AtomicU64,
+    from_store: AtomicU64,
+    shared: AtomicU64,
     missing: AtomicU64,
     failed: AtomicU64,
     retries: AtomicU64,
@@ -53,6 +55,7 @@ struct Stage {
 struct Rare {
     run: Option<String>,
     source: Option<String>,
+    resumed: Option<Resumed>,
     failures: Vec<FailureNote>,
     gate: Option<(u16, Instant)>,
     tables: HashMap<StageId, Table>,
@@ -115,6 +118,7 @@ impl Counters {
             pipeline: self.pipeline.clone(),
             run: rare.run.clone(),
             source: rare.source.clone(),
+            resumed: rare.resumed,
             elapsed: now - self.start,
             sending: Duration::from_micros(last.saturating_sub(first)),
             stages: self.stages.iter().map(|stage| stage.snapshot(rare.reasons.get(&stage.id))).collect(),
@@ -150,6 +154,9 @@ impl Listener for Counters {
                 rare.source = Some(source.clone());
             }
             Event::StateRecovered { .. } => {}
+            Event::RunResumed { since, documents } => {
+                self.rare().resumed = Some(Resumed { since: *since, documents: *documents });
+            }
             Event::ItemSeeded { stage } | Event::ItemAdmitted { stage } => {
                 add(&self.stage(stage).admitted, 1);
             }
@@ -174,6 +181,23 @@ impl Listener for Counters {
                 let stage = self.stage(stage);
                 add(&stage.missing, 1);
                 stage.latency.add(*latency);
+            }
+            Event::AnswerReused { stage, from, bytes } => {
+                let stage = self.stage(stage);
+                add(
+                    match from {
+                        Origin::Store => &stage.from_store,
+                        Origin::Flight => &stage.shared,
+                    },
+                    1,
+                );
+                match bytes {
+                    Some(bytes) => {
+                        add(&stage.documents, 1);
+                        add(&stage.bytes, *bytes as u64);
+                    }
+                    None => add(&stage.missing, 1),
+                }
             }
             Event::ItemFailed { stage, request, error } => {
                 add(&self.stage(stage).failed, 1);
@@ -228,6 +252,8 @@ impl Stage {
             skipped: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             documents: AtomicU64::new(0),
+            from_store: AtomicU64::new(0),
+            shared: AtomicU64::new(0),
             missing: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             retries: AtomicU64::new(0),
@@ -249,6 +275,8 @@ impl Stage {
             skipped: read(&self.skipped),
             requests: read(&self.requests),
             documents: read(&self.documents),
+            from_store: read(&self.from_store),
+            shared: read(&self.shared),
             missing: read(&self.missing),
             failed: read(&self.failed),
             retries: read(&self.retries),

@@ -15,6 +15,7 @@ impl Listener for Log {
             Event::StateRecovered { run, published, swept } => {
                 info!(run, ?published, swept, "state recovered");
             }
+            Event::RunResumed { since, documents } => info!(%since, documents, "run resumed"),
             Event::ItemSeeded { stage } => debug!(%stage, "item seeded"),
             Event::RowsSkipped { stage, count } => debug!(%stage, count, "rows skipped"),
             Event::ItemAdmitted { stage } => debug!(%stage, "item admitted"),
@@ -32,6 +33,7 @@ impl Listener for Log {
             Event::DocumentMissing { stage, latency } => {
                 debug!(%stage, latency_ms = latency.as_millis(), "document missing");
             }
+            Event::AnswerReused { stage, from, bytes } => debug!(%stage, ?from, bytes, "answer reused"),
             Event::ItemFailed { stage, request, error } => warn!(%stage, request, error, "item failed"),
             Event::ItemsFound { stage, count } => debug!(%stage, count, "items found"),
             Event::ExpressionFailed { stage, count, reason } => {

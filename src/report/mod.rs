@@ -26,5 +26,7 @@ pub use counters::{Counters, FAILURES_KEPT};
 pub use figures::{bytes, count, counted};
 pub use log::Log;
 pub use progress::{Mode, Progress};
-pub use snapshot::{FailureNote, PublishedFile, Role, Snapshot, StageSnapshot, TableSnapshot, Totals};
-pub use summary::{Ending, summary};
+pub use snapshot::{
+    FailureNote, PublishedFile, Resumed, Role, Snapshot, StageSnapshot, TableSnapshot, Totals,
+};
+pub use summary::{Again, Ending, summary};

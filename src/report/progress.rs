@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::counters::Counters;
@@ -54,6 +55,7 @@ pub struct Progress {
 enum Notice {
     Started { run: String, pipeline: String, source: String },
     Recovered { run: Option<String>, tables: usize, swept: usize },
+    Resumed { since: Timestamp, documents: u64 },
     Stopping { signal: &'static str },
     End,
 }
@@ -100,6 +102,9 @@ impl Listener for Notices {
         let notice = match event {
             Event::RunStarted { run, pipeline, source } => {
                 Notice::Started { run: run.clone(), pipeline: pipeline.clone(), source: source.clone() }
+            }
+            Event::RunResumed { since, documents } => {
+                Notice::Resumed { since: *since, documents: *documents }
             }
             Event::StateRecovered { run, published, swept } => {
                 Notice::Recovered { run: run.clone(), tables: published.len(), swept: *swept }
@@ -159,11 +164,22 @@ impl Painter {
             (Mode::Json, Notice::Recovered { run, tables, swept }) => {
                 format!("{}\n", json!({"event": "recovered", "run": run, "tables": tables, "swept": swept}))
             }
+            (Mode::Json, Notice::Resumed { since, documents }) => {
+                let since = since.to_string();
+                format!("{}\n", json!({"event": "resumed", "since": since, "documents": documents}))
+            }
             (Mode::Json, Notice::Stopping { signal }) => {
                 format!("{}\n", json!({"event": "stopping", "signal": signal}))
             }
+            (_, Notice::Resumed { since, documents }) => {
+                let documents = counted(*documents, "documents");
+                format!("it goes on where an attempt of {since:.0} ended, with {documents} kept\n")
+            }
             (_, Notice::Stopping { signal }) => {
-                format!("{signal}: stopping; nothing will be published (again to end at once)\n")
+                format!(
+                    "{signal}: stopping when what is under way has been answered; nothing will be published (again to end at \
+                     once)\n"
+                )
             }
             (_, Notice::End) => String::new(),
             (_, Notice::Started { run, pipeline, source }) => {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::figures::real;
@@ -32,6 +33,8 @@ pub struct Snapshot {
     pub run: Option<String>,
     /// Where documents come from; `None` before it began.
     pub source: Option<String>,
+    /// The unfinished run that it goes on with, if it does.
+    pub resumed: Option<Resumed>,
     /// Since the command began.
     pub elapsed: Duration,
     /// From the first send to the last.
@@ -44,6 +47,15 @@ pub struct Snapshot {
     pub failures: Vec<FailureNote>,
     /// For how long nobody may send, and the status that asked for it.
     pub gate: Option<(u16, Duration)>,
+}
+
+/// A run that goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resumed {
+    /// When it began.
+    pub since: Timestamp,
+    /// Documents that were kept and may serve it.
+    pub documents: u64,
 }
 
 /// Counts of one stage.
@@ -61,8 +73,12 @@ pub struct StageSnapshot {
     pub skipped: u64,
     /// Sends, each attempt one.
     pub requests: u64,
-    /// Documents that came.
+    /// Documents, wherever they came from.
     pub documents: u64,
+    /// Documents and 404s that were kept, and needed no request.
+    pub from_store: u64,
+    /// Documents and 404s that another stage was asking for already.
+    pub shared: u64,
     /// 404s.
     pub missing: u64,
     /// Items that failed.
@@ -122,6 +138,13 @@ pub struct FailureNote {
     pub error: String,
 }
 
+impl StageSnapshot {
+    /// How often it wanted an answer, sent for or not.
+    pub fn asked(&self) -> u64 {
+        self.requests + self.from_store + self.shared
+    }
+}
+
 /// Sums over all stages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -129,6 +152,10 @@ pub struct Totals {
     pub requests: u64,
     /// Documents.
     pub documents: u64,
+    /// Documents and 404s that were kept.
+    pub from_store: u64,
+    /// Documents and 404s that another stage was asking for.
+    pub shared: u64,
     /// Bytes of the documents.
     pub bytes: u64,
     /// 404s.
@@ -145,6 +172,8 @@ impl Snapshot {
         self.stages.iter().fold(Totals::default(), |sum, stage| Totals {
             requests: sum.requests + stage.requests,
             documents: sum.documents + stage.documents,
+            from_store: sum.from_store + stage.from_store,
+            shared: sum.shared + stage.shared,
             bytes: sum.bytes + stage.bytes,
             missing: sum.missing + stage.missing,
             failed: sum.failed + stage.failed,
@@ -155,16 +184,18 @@ impl Snapshot {
     /// Sends in a second, from the first to the last; `None` where that is too short to say.
     pub fn rate(&self) -> Option<f64> {
         let requests = self.totals().requests;
-        (self.sending >= Duration::from_secs(1)).then(|| real(requests - 1) / self.sending.as_secs_f64())
+        (self.sending >= Duration::from_secs(1))
+            .then(|| real(requests.saturating_sub(1)) / self.sending.as_secs_f64())
     }
 
     /// The counts that the manifests of its tables hold.
     pub fn to_json(&self) -> Value {
         let totals = self.totals();
-        let stages = self.stages.iter().filter(|stage| stage.requests > 0).map(|stage| {
+        let stages = self.stages.iter().filter(|stage| stage.asked() > 0).map(|stage| {
             let counts = json!({
                 "requests": stage.requests,
                 "documents": stage.documents,
+                "from_store": stage.from_store,
                 "missing": stage.missing,
                 "failed": stage.failed,
                 "retries": stage.retries,
@@ -174,6 +205,7 @@ impl Snapshot {
         json!({
             "requests": totals.requests,
             "documents": totals.documents,
+            "from_store": totals.from_store,
             "missing": totals.missing,
             "failed": totals.failed,
             "retries": totals.retries,

@@ -27,8 +27,17 @@ pub enum Ending {
     Unfinished,
 }
 
+/// What the command that is to be run again does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// The command, as a shell takes it.
+    pub command: String,
+    /// It goes on where this one ended; else it starts afresh.
+    pub goes_on: bool,
+}
+
 /// The summary of a run of which `snapshot` is the last; `allowed` is the rate that it was held to.
-pub fn summary(snapshot: &Snapshot, ending: Ending, allowed: Option<Rate>) -> String {
+pub fn summary(snapshot: &Snapshot, ending: Ending, allowed: Option<Rate>, again: &Again) -> String {
     let mut text = String::new();
     headline(&mut text, snapshot, ending);
     tables(&mut text, snapshot);
@@ -36,8 +45,8 @@ pub fn summary(snapshot: &Snapshot, ending: Ending, allowed: Option<Rate>) -> St
     list(&mut text, "what did not fit", &misfits(snapshot), LINES_MAX);
     list(&mut text, "what is empty", &empty(snapshot), LINES_MAX);
     failures(&mut text, snapshot);
-    if let Some(advice) = advice(ending) {
-        line(&mut text, format_args!("\n{advice}"));
+    if let Some(advice) = advice(ending, again) {
+        line(&mut text, format_args!("\n{advice}\n  {}", again.command));
     }
     text
 }
@@ -87,7 +96,7 @@ fn tables(text: &mut String, snapshot: &Snapshot) {
 
 fn requests(text: &mut String, snapshot: &Snapshot, allowed: Option<Rate>) {
     let totals = snapshot.totals();
-    if totals.requests == 0 {
+    if totals.requests + totals.from_store == 0 {
         return;
     }
     let pace = match (snapshot.rate(), allowed) {
@@ -98,26 +107,29 @@ fn requests(text: &mut String, snapshot: &Snapshot, allowed: Option<Rate>) {
     line(
         text,
         format_args!(
-            "\n{}{pace}: {} ({}), {} missing, {} failed, {}",
+            "\n{}{pace}: {} ({}){}, {} missing, {} failed, {}",
             counted(totals.requests, "requests"),
             counted(totals.documents, "documents"),
             bytes(totals.bytes),
+            from_store(totals.from_store),
             count(totals.missing),
             count(totals.failed),
             retries(totals.retries),
         ),
     );
-    let head = ["stage", "requests", "documents", "missing", "failed", "p50", "p99"].map(str::to_owned);
+    let head =
+        ["stage", "requests", "kept", "documents", "missing", "failed", "p50", "p99"].map(str::to_owned);
     let shown = |time_of: Option<Duration>| time_of.map_or_else(|| "-".to_owned(), time);
-    let rows: Vec<[String; 7]> = snapshot
+    let rows: Vec<[String; 8]> = snapshot
         .stages
         .iter()
-        .filter(|stage| stage.requests > 0)
+        .filter(|stage| stage.asked() > 0)
         .take(LINES_MAX)
         .map(|stage| {
             [
                 stage.id.clone(),
                 count(stage.requests),
+                count(stage.from_store),
                 count(stage.documents),
                 count(stage.missing),
                 count(stage.failed),
@@ -126,7 +138,11 @@ fn requests(text: &mut String, snapshot: &Snapshot, allowed: Option<Rate>) {
             ]
         })
         .collect();
-    columns(text, std::iter::once(&head).chain(&rows), [false, true, true, true, true, true, true]);
+    columns(text, std::iter::once(&head).chain(&rows), [false, true, true, true, true, true, true, true]);
+}
+
+fn from_store(number: u64) -> String {
+    if number == 0 { String::new() } else { format!(", {} from the store", counted(number, "answers")) }
 }
 
 fn retries(number: u64) -> String {
@@ -148,17 +164,20 @@ fn failures(text: &mut String, snapshot: &Snapshot) {
     list(text, &title, &lines, FAILURES_KEPT);
 }
 
-fn advice(ending: Ending) -> Option<&'static str> {
+fn advice(ending: Ending, again: &Again) -> Option<&'static str> {
     match ending {
         Ending::Complete => None,
         Ending::Partial => Some(
-            "Run the same command again to fetch what failed; `max_failures` says how much may be missing.",
+            "`max_failures` says how much may be missing. What failed is asked for again by the same command:",
         ),
         Ending::Unfinished => {
-            Some("Some tables may be new and others old until the same command has run again.")
+            Some("Some tables may be new and others old until the same command has run again:")
         }
+        Ending::Failed | Ending::Stopped if again.goes_on => Some(
+            "Tables that were published before are as they were. The same command goes on where this one ended:",
+        ),
         Ending::Failed | Ending::Stopped => Some(
-            "Tables that were published before are as they were. Run the same command again to start afresh.",
+            "Tables that were published before are as they were. The same command starts afresh (`keep: none`):",
         ),
     }
 }
@@ -208,6 +227,10 @@ mod tests {
     use super::*;
     use crate::event::{ColumnLoss, EmptyColumn};
 
+    fn again(goes_on: bool) -> Again {
+        Again { command: "tmdb-etl run pipelines/marvel.yaml".to_owned(), goes_on }
+    }
+
     fn stage(id: &str, role: Role, requests: u64, failed: u64) -> StageSnapshot {
         StageSnapshot {
             id: id.to_owned(),
@@ -217,6 +240,8 @@ mod tests {
             skipped: 0,
             requests,
             documents: requests.saturating_sub(failed + 1),
+            from_store: requests / 100,
+            shared: 0,
             missing: requests.min(1),
             failed,
             retries: failed * 2,
@@ -258,6 +283,7 @@ mod tests {
             pipeline: "marvel".to_owned(),
             run: Some("r1".to_owned()),
             source: Some("mock".to_owned()),
+            resumed: None,
             elapsed: Duration::from_millis(12_400),
             sending: Duration::from_secs(11),
             stages: vec![
@@ -280,7 +306,7 @@ mod tests {
     #[test]
     fn complete_run_says_where_its_tables_are() {
         let rate = Rate { limit: 40.0, per: Duration::from_secs(1), burst: None };
-        insta::assert_snapshot!(summary(&snapshot(0), Ending::Complete, Some(rate)));
+        insta::assert_snapshot!(summary(&snapshot(0), Ending::Complete, Some(rate), &again(true)));
     }
 
     #[test]
@@ -294,7 +320,7 @@ mod tests {
             empty("director.name", "is `.director.name` in the documents?"),
             empty("revenue", "is `.revenue` in the documents?"),
         ];
-        let text = summary(&snapshot, Ending::Complete, None);
+        let text = summary(&snapshot, Ending::Complete, None, &again(true));
         insta::assert_snapshot!(&text[text.find("what is empty").expect("a list")..], @"
         what is empty
           films: no row has a value in `titel`: is `.titel` in the documents?
@@ -314,7 +340,7 @@ mod tests {
             file.rows = 0;
         }
         snapshot.tables[1].dropped = 0;
-        let text = summary(&snapshot, Ending::Complete, None);
+        let text = summary(&snapshot, Ending::Complete, None, &again(true));
         insta::assert_snapshot!(&text[text.find("what is empty").expect("a list")..], @"
         what is empty
           marvel: the API has no such list (404): is its `path` right?
@@ -325,13 +351,15 @@ mod tests {
 
     #[test]
     fn partial_run_says_what_failed_and_how_to_go_on() {
-        insta::assert_snapshot!(summary(&snapshot(7), Ending::Partial, None));
+        insta::assert_snapshot!(summary(&snapshot(7), Ending::Partial, None, &again(true)));
     }
 
     #[test]
     fn stopped_run_says_that_nothing_changed() {
         let mut snapshot = snapshot(0);
         snapshot.tables.clear();
-        insta::assert_snapshot!(summary(&snapshot, Ending::Stopped, None));
+        insta::assert_snapshot!(summary(&snapshot, Ending::Stopped, None, &again(true)));
+        let afresh = summary(&snapshot, Ending::Stopped, None, &again(false));
+        assert!(afresh.contains("starts afresh"), "{afresh}");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::error::RunError;
 use super::rows::{self, Ending};
 use super::tally::Tally;
+pub(super) use crate::engine::on_thread;
 use crate::event::{Event, Listener};
 use crate::plan::expr::RunScope;
 use crate::plan::{Item, RequestTemplate};
@@ -67,21 +68,5 @@ impl Context {
     fn failed(&self, caller: &Caller, item: &Item, key: &str, failure: &Failure) -> Result<Ending, RunError> {
         self.tally.failed(failure.reason.advice(), || format!("`{key}`: {}", failure.reason))?;
         Ok(rows::failed(&caller.stage, item, key, failure))
-    }
-}
-
-/// Runs `job` on a thread that may be busy for as long as it likes.
-///
-/// # Panics
-/// If `job` panics.
-#[expect(clippy::disallowed_methods, reason = "the one place that starts a thread's job, and awaits it")]
-pub(super) async fn on_thread<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(job).await {
-        Ok(result) => result,
-        Err(gone) => match gone.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // Only a runtime that shuts down cancels a thread's job, and with it whoever waits here.
-            Err(_) => std::future::pending().await,
-        },
     }
 }

@@ -4,6 +4,7 @@ use super::seed_file::SeedFileError;
 use crate::engine::Closed;
 use crate::project::ProjectError;
 use crate::sink::SinkError;
+use crate::store::StoreError;
 use crate::tmdb::Fatal;
 
 /// Why a run published nothing.
@@ -39,6 +40,9 @@ pub enum RunError {
     /// Writing or publishing.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// The documents that are kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The file of a seed.
     #[error("stage `{stage}`: {error}")]
     SeedFile {

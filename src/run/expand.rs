@@ -164,7 +164,7 @@ impl Expander {
         while answers.first().map_or(1, |first| pages_of(first, self.plan.pages)) >= page {
             match self.context.ask(&self.caller, template, item, page).await? {
                 Ok((_, Answer::Document { body, .. })) => answers.push(body),
-                Ok((key, Answer::Missing)) => {
+                Ok((key, Answer::Missing { .. })) => {
                     return Ok((answers, Some(rows::missing(&self.caller.stage, item, &key))));
                 }
                 Err(ending) => return Ok((answers, Some(ending))),

@@ -39,7 +39,9 @@ impl Work for Fetcher {
                 let (body, parts) = split(&body, &self.plan.parts);
                 Ok(Fetched::Document(Parcel { value: Document { item, body, fetched_at, parts }, token }))
             }
-            Ok((key, Answer::Missing)) => Ok(Fetched::Ended(rows::missing(&self.caller.stage, &item, &key))),
+            Ok((key, Answer::Missing { .. })) => {
+                Ok(Fetched::Ended(rows::missing(&self.caller.stage, &item, &key)))
+            }
             Err(ending) => Ok(Fetched::Ended(ending)),
         }
     }

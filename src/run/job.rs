@@ -1,7 +1,8 @@
 //! One command's work: lock, finish what a killed run left, run, publish.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -10,13 +11,20 @@ use tokio_util::sync::CancellationToken;
 use super::context::on_thread;
 use super::error::RunError;
 use super::flow::{FlowOptions, flow_from, open_seeds};
+use super::logical::{Asked, Logical, decide};
 use crate::engine::Budget;
 use crate::event::{EmptyColumn, Event, Listener};
 use crate::plan::{Plan, TablePlan};
 use crate::sink::{
-    Commit, Lock, PublishedTable, RunFacts, SinkError, TOOL_VERSION, TableSpec, TableWriter, check_source,
+    Commit, Lock, PublishedTable, Recovered, RunFacts, SinkError, TOOL_VERSION, TableSpec, TableWriter,
+    Unfinished, check_source,
 };
+use crate::store::{self, Serving, Store};
 use crate::tmdb::{Client, Transport};
+
+/// How long requests under way may take when a run is asked to stop. With five seconds for the last writes it is below the
+/// thirty that Kubernetes waits.
+const DRAIN_MAX: Duration = Duration::from_secs(20);
 
 /// Everything that a run depends on.
 pub struct Job {
@@ -30,9 +38,11 @@ pub struct Job {
     pub state: PathBuf,
     /// `--limit`.
     pub limit: Option<u64>,
+    /// `--fresh`: abandon an unfinished run, use nothing that is kept.
+    pub fresh: bool,
     /// Dice for backoff.
     pub seed: u64,
-    /// Ends the run early; nothing is published then.
+    /// Ends the run early: requests under way are answered and kept, nothing is published.
     pub stop: CancellationToken,
     /// Hears what happens.
     pub listener: Arc<dyn Listener>,
@@ -57,8 +67,7 @@ pub struct Published {
 /// The tables of the last run are as they were.
 pub async fn run_job(job: Job) -> Result<Published, RunError> {
     let files = open_seeds(&job.plan).await?;
-    let started_at = Timestamp::now();
-    let run = run_id(started_at, job.seed);
+    let now = Timestamp::now();
     let tables: Vec<_> = job.plan.tables().map(|(_, table)| Arc::clone(table)).collect();
     let definitions = job.plan.tables().map(|(stage, _)| job.plan.definitions(stage));
     let paths: Vec<PathBuf> = tables.iter().map(|table| table.path.clone()).collect();
@@ -76,14 +85,24 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
         .collect();
     let (state, pipeline, source) =
         (job.state.join(&job.plan.name), job.plan.name.clone(), job.source.clone());
-    let (commit, writers, recovered) = on_thread(move || -> Result<_, SinkError> {
-        let lock = Lock::acquire(&state, &pipeline)?;
-        let (commit, recovered) = Commit::open(lock)?;
-        check_source(&paths, &source)?;
-        let writers = commit.stage(&specs)?;
-        Ok((commit, writers, recovered))
-    })
-    .await?;
+    let (params, fresh, id) = (Arc::clone(&job.plan.params), job.fresh, run_id(now, job.seed));
+    let (keep, within) = (job.plan.api.keep, job.plan.api.resume_within);
+    let Started { commit, writers, recovered, logical, documents } =
+        on_thread(move || -> Result<_, RunError> {
+            let lock = Lock::acquire(&state, &pipeline)?;
+            let (commit, recovered) = Commit::open(lock)?;
+            check_source(&paths, &source)?;
+            let asked = Asked { params: &params, source: &source, keep, within, fresh, id, now };
+            let logical = decide(&state, paths.iter().map(PathBuf::as_path), asked)?;
+            let documents = match keep {
+                Some(_) => Some(Documents::open(commit.lock(), &logical)?),
+                None => None,
+            };
+            let writers = commit.stage(&specs)?;
+            Ok(Started { commit, writers, recovered, logical, documents })
+        })
+        .await?;
+    let run = logical.record.run.clone();
     if recovered.run.is_some() || !recovered.swept.is_empty() {
         job.listener.hear(&Event::StateRecovered {
             run: recovered.run,
@@ -96,35 +115,57 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
         pipeline: job.plan.name.clone(),
         source: job.source.clone(),
     });
+    if logical.resumed {
+        let documents = documents.as_ref().map_or(0, |documents| documents.served);
+        job.listener.hear(&Event::RunResumed { since: logical.record.started_at, documents });
+    }
     let flowed = {
         let api = &job.plan.api;
         let budget = Budget::new(api.connections, api.rate, job.seed);
-        let client = Client::new(
-            job.transport,
-            budget,
-            api.retry,
-            job.seed.wrapping_add(1),
-            Arc::clone(&job.listener),
-        );
+        let seed = job.seed.wrapping_add(1);
+        let mut client = Client::new(job.transport, budget, api.retry, seed, Arc::clone(&job.listener));
+        if let Some(documents) = &documents {
+            client = client.with_store(documents.store.clone(), &job.source);
+        }
+        let client = Arc::new(client);
+        let now = CancellationToken::new();
         let options = FlowOptions {
             run: run.clone(),
             limit: job.limit,
-            stop: job.stop,
+            stop: now.clone(),
             listener: Arc::clone(&job.listener),
         };
-        flow_from::<TableWriter>(&job.plan, Arc::new(client), writers, options, files).await?
+        let flow = flow_from::<TableWriter>(&job.plan, Arc::clone(&client), writers, options, files);
+        stoppable(flow, &client, &job.stop, &now).await
     };
+    // However it ended: what was asked for is not asked for again.
+    let store = documents.map(|documents| documents.store);
+    if let Some(store) = &store
+        && let Err(error) = store.close().await
+    {
+        tracing::warn!(%error, "kept documents are not safe from a power failure");
+    }
+    let flowed = flowed?;
     let facts = RunFacts {
         run: run.clone(),
         pipeline: job.plan.name,
         source: job.source,
-        started_at,
+        started_at: logical.record.started_at,
         finished_at: Timestamp::now(),
         counts: (job.counts)(),
         tool_version: TOOL_VERSION.to_owned(),
     };
     let staged = flowed.tables;
-    let published = on_thread(move || commit.publish(staged, &facts)).await?;
+    let kept = keep.zip(store);
+    let published = on_thread(move || -> Result<_, SinkError> {
+        let published = commit.publish(staged, &facts)?;
+        // The tables are there, whatever becomes of the rest.
+        if let Err(error) = end(&commit, kept) {
+            tracing::warn!(%error, "the state folder could not be tidied; the next run does it");
+        }
+        Ok(published)
+    })
+    .await?;
     for (table, plan) in published.iter().zip(&tables) {
         job.listener.hear(&Event::TablePublished {
             table: plan.stage.clone(),
@@ -135,6 +176,79 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
         });
     }
     Ok(Published { run, tables: published, failures: flowed.failures })
+}
+
+/// What a run has in hand before its first request.
+struct Started {
+    commit: Commit,
+    writers: Vec<TableWriter>,
+    recovered: Recovered,
+    logical: Logical,
+    documents: Option<Documents>,
+}
+
+/// The documents that are kept, open.
+struct Documents {
+    store: Store,
+    /// How many of them may serve this run.
+    served: u64,
+}
+
+impl Documents {
+    /// Opens them for a run, and puts the run's record in place first: what is kept for it must be found again.
+    fn open(lock: &Lock, logical: &Logical) -> Result<Self, RunError> {
+        if !logical.resumed {
+            logical.record.write(lock)?;
+        }
+        let serving = Serving { run: logical.record.run.clone(), not_before: logical.record.not_before };
+        let (store, opened) = Store::open(&documents_folder(lock.state_dir()), serving)?;
+        for loss in &opened.losses {
+            tracing::warn!(
+                path = %loss.path.display(),
+                lost = ?loss.lost,
+                "documents that were kept are lost and will be asked for again"
+            );
+        }
+        Ok(Self { store, served: opened.documents })
+    }
+}
+
+/// Where the documents of a pipeline are, below its state folder.
+fn documents_folder(state: &Path) -> PathBuf {
+    state.join("documents")
+}
+
+/// Runs `flow`. When `stop` is cancelled, requests under way are answered and kept, for [`DRAIN_MAX`] at the most; then the
+/// flow is ended by `now`.
+async fn stoppable<T>(
+    flow: impl Future<Output = Result<T, RunError>>,
+    client: &Client,
+    stop: &CancellationToken,
+    now: &CancellationToken,
+) -> Result<T, RunError> {
+    let drained = async {
+        stop.cancelled().await;
+        // What does not end in time is asked for again by the next attempt.
+        let _ = tokio::time::timeout(DRAIN_MAX, client.drain()).await;
+        now.cancel();
+        std::future::pending::<std::convert::Infallible>().await
+    };
+    tokio::select! {
+        biased;
+        result = flow => result,
+        never = drained => match never {},
+    }
+}
+
+/// After the publish: no record of an unfinished run, and no documents that are too old to serve.
+fn end(commit: &Commit, kept: Option<(Duration, Store)>) -> Result<(), RunError> {
+    Unfinished::remove(commit.lock())?;
+    if let Some((keep, store)) = kept {
+        drop(store);
+        let horizon = Timestamp::now().checked_sub(keep).unwrap_or(Timestamp::MIN);
+        store::trim(&documents_folder(commit.lock().state_dir()), horizon, None)?;
+    }
+    Ok(())
 }
 
 /// What no row of a published table has a value in.

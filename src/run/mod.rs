@@ -18,6 +18,7 @@ mod fetch;
 mod filter;
 mod flow;
 mod job;
+mod logical;
 mod outlets;
 mod probe;
 mod rows;

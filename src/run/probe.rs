@@ -37,7 +37,7 @@ pub async fn probe(
         let request = request.fill(&json!({})).map_err(|unfillable| failed(unfillable.to_string()))?;
         let body = match client.ask(&caller(stage), &request).await {
             Ok(Answer::Document { body, .. }) => body,
-            Ok(Answer::Missing) => return Err(failed(format!("the API has no `{request}`"))),
+            Ok(Answer::Missing { .. }) => return Err(failed(format!("the API has no `{request}`"))),
             Err(AskError::Failed(failure)) => return Err(failed(format!("`{request}`: {}", failure.reason))),
             Err(AskError::Fatal(fatal)) => {
                 return Err(RunError::Fatal { stage: stage.id.to_string(), fatal });

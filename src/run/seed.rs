@@ -244,7 +244,9 @@ impl Work for Seeder {
         let none = |ending| Page { items: Vec::new(), ended: Some(ending), pages: 1 };
         let body = match self.context.ask(&self.caller, request, &item, page).await? {
             Ok((_, Answer::Document { body, .. })) => body,
-            Ok((key, Answer::Missing)) => return Ok(none(rows::missing(&self.caller.stage, &item, &key))),
+            Ok((key, Answer::Missing { .. })) => {
+                return Ok(none(rows::missing(&self.caller.stage, &item, &key)));
+            }
             Err(ending) => return Ok(none(ending)),
         };
         let pages = pages_of(&body, *wanted);

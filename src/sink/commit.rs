@@ -78,6 +78,11 @@ impl Commit {
         Ok((commit, recovered))
     }
 
+    /// The pipeline's lock.
+    pub fn lock(&self) -> &Lock {
+        &self.lock
+    }
+
     /// Opens a writer for each table; folders on the way are made. Nothing is visible yet.
     pub fn stage(&self, tables: &[TableSpec]) -> Result<Vec<TableWriter>, SinkError> {
         let mut specs: Vec<TableSpec> = Vec::with_capacity(tables.len());

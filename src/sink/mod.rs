@@ -25,6 +25,7 @@ mod parquet_file;
 mod read;
 mod schema;
 mod staged;
+mod unfinished;
 mod writer;
 
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub use read::{
 };
 pub use schema::fingerprint;
 pub use staged::StagedTable;
+pub use unfinished::Unfinished;
 pub use writer::TableWriter;
 
 /// A table to write.

@@ -100,6 +100,11 @@ pub struct Api {
     pub timeout: Duration,
     /// `retry`.
     pub retry: Retry,
+    /// `keep`: how long a document may serve later runs; `None` is `keep: none`. Default 8 h, as long as TMDB's own
+    /// caches hold one.
+    pub keep: Option<Duration>,
+    /// `resume_within`: how long after its start an unfinished run is gone on with. Default 24 h.
+    pub resume_within: Duration,
 }
 
 impl Api {
@@ -118,6 +123,8 @@ impl Default for Api {
             connections: NonZeroU32::new(20).expect("20 is not 0"),
             timeout: Duration::from_secs(10),
             retry: Retry::default(),
+            keep: Some(Duration::from_hours(8)),
+            resume_within: Duration::from_hours(24),
         }
     }
 }

@@ -39,6 +39,8 @@ pub use folder::{Removed, RunStats, Stats, clear, stats, trim, trimmable};
 pub use kept::{Kept, Serving};
 pub use segment::Lost;
 
+use crate::engine::on_thread;
+
 use block::{DOCUMENT_BYTES_MAX, raw_len};
 use folder::{SEGMENTS_MAX, list, look_at};
 use kept::micros;
@@ -203,22 +205,6 @@ impl Store {
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").field("documents", &self.documents()).finish_non_exhaustive()
-    }
-}
-
-/// Runs `job` on a thread that may block, and waits for it.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this module stands above `run`, and a panic goes on here as well"
-)]
-async fn on_thread<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(job).await {
-        Ok(result) => result,
-        Err(gone) => match gone.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // Only a runtime that shuts down cancels a thread's job, and with it whoever waits here.
-            Err(_) => std::future::pending().await,
-        },
     }
 }
 

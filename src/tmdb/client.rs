@@ -1,4 +1,10 @@
-//! Asking: one request to its end, through the budget and as many attempts as it may have.
+//! Asking: one request to its end. Somebody asks for it already? It is kept? Else through the budget, and as many attempts
+//! as it may have.
+//!
+//! ```text
+//! ask ─▶ same request in flight? ─▶ kept? ─▶ [vanguard ─▶ budget ─▶ send ─▶ judge] ─▶ keep ─▶ permit back
+//!                                             └──────── again ◀────────┘
+//! ```
 //!
 //! Invariants:
 //! * C1 Attempts end by count (`retry.attempts`, all sends that the gate did not refuse) and by clock
@@ -7,6 +13,10 @@
 //! * C3 A refused credential, an exhausted gate and a way that cannot be trusted end the run: nothing is sent after it.
 //!   Nothing else here ends it.
 //! * C6 Nothing is sent before the first attempt of the run has ended.
+//! * C7 A request is under way at most once, whoever wants it (`flights`), and not sent at all if its answer is kept.
+//! * C8 An answer has reached the kernel before its connection is given to another: a killed run repeats what was in flight
+//!   and nothing else.
+//! * C9 After [`Client::drain`] began no attempt starts, and it ends when those under way have ended and are kept.
 
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -14,14 +24,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::{Timestamp, Unit};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::answer::{Reason, Verdict, judge};
-use super::transport::{Transport, TransportError};
+use super::flights::{Boarding, Flights};
+use super::transport::{Response, Transport, TransportError};
 use super::vanguard::Vanguard;
 use crate::engine::{Budget, Exhausted, Pace};
-use crate::event::{Event, Listener};
+use crate::event::{Event, Listener, Origin};
 use crate::plan::Request;
 use crate::spec::{Retry, StageId};
+use crate::store::{Kept, Store, StoreError};
 
 /// First step of a request's own backoff.
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
@@ -41,6 +55,15 @@ pub struct Client {
     dice: Mutex<fastrand::Rng>,
     listener: Arc<dyn Listener>,
     vanguard: Vanguard,
+    flights: Flights<Result<Answer, AskError>>,
+    /// Where answers are kept, unless `keep: none`.
+    store: Option<Store>,
+    /// What stands before a request in the store: the base address, or `mock`.
+    source: String,
+    /// No attempt starts any more.
+    closing: CancellationToken,
+    /// Attempts under way, until their answers are kept.
+    under_way: TaskTracker,
     /// What ended the run.
     ended: OnceLock<Fatal>,
 }
@@ -67,7 +90,10 @@ pub enum Answer {
         fetched_at: Timestamp,
     },
     /// 404.
-    Missing,
+    Missing {
+        /// When the answer came, to the microsecond.
+        fetched_at: Timestamp,
+    },
 }
 
 /// Asking ended without an answer.
@@ -96,7 +122,23 @@ pub enum Fatal {
     /// No way to the API that may be trusted.
     #[error("{0}")]
     NoWay(TransportError),
+    /// An answer cannot be kept: the run could not be gone on with, and its tables may have no room either.
+    #[error("{0}")]
+    Unkept(#[from] Unkept),
 }
+
+/// Why an answer cannot be kept. Errors of the system do not compare; what they say does.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Unkept(#[from] pub StoreError);
+
+impl PartialEq for Unkept {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.to_string() == other.0.to_string()
+    }
+}
+
+impl Eq for Unkept {}
 
 /// How asking ended otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,15 +166,98 @@ impl Client {
             dice,
             listener,
             vanguard: Vanguard::default(),
+            flights: Flights::default(),
+            store: None,
+            source: String::new(),
+            closing: CancellationToken::new(),
+            under_way: TaskTracker::new(),
             ended: OnceLock::new(),
         }
     }
 
-    /// Asks for `request` until it is answered or failed.
+    /// The same client with answers kept in `store`, those of `source` (the base address, or `mock`).
+    #[must_use]
+    pub fn with_store(self, store: Store, source: &str) -> Self {
+        Self { store: Some(store), source: source.to_owned(), ..self }
+    }
+
+    /// The answer to `request`: of whoever asks for it now, or as it was kept, or from the API.
     ///
     /// # Cancel safety
-    /// Dropped, an attempt may have been sent and its answer is lost.
+    /// Dropped, an attempt may have been sent and its answer is lost; whoever waits for the same asks again.
     pub async fn ask(&self, caller: &Caller, request: &Request) -> Result<Answer, AskError> {
+        let key = format!("{}{request}", self.source);
+        match self.flights.join(&key).await {
+            Boarding::Lead(leader) => {
+                let result = match self.kept(caller, &key).await {
+                    Some(answer) => Ok(answer),
+                    None => self.send(caller, request, &key).await,
+                };
+                leader.land(result.clone());
+                result
+            }
+            Boarding::Landed(result) => {
+                match &result {
+                    Ok(answer) => self.reused(caller, answer, Origin::Flight),
+                    Err(AskError::Failed(failure)) => self.tell_failed(caller, request, failure),
+                    Err(AskError::Fatal(_)) => {}
+                }
+                result
+            }
+        }
+    }
+
+    /// Lets the attempts under way come to their ends and be kept; starts no others. Whoever has yet to send waits forever, and
+    /// is to be dropped after this.
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing is sent any more all the same.
+    pub async fn drain(&self) {
+        self.closing.cancel();
+        self.under_way.close();
+        self.under_way.wait().await;
+    }
+
+    /// The answer that is kept for `key`. One that cannot be read is asked for again.
+    async fn kept(&self, caller: &Caller, key: &str) -> Option<Answer> {
+        match self.store.as_ref()?.find(key).await {
+            Ok(kept) => {
+                let Kept { status, body, fetched_at, .. } = kept?;
+                let answer = match status {
+                    404 => Answer::Missing { fetched_at },
+                    _ => Answer::Document { body, fetched_at },
+                };
+                self.reused(caller, &answer, Origin::Store);
+                Some(answer)
+            }
+            Err(error) => {
+                tracing::warn!(request = key, %error, "a kept document cannot be read and is asked for again");
+                None
+            }
+        }
+    }
+
+    /// Keeps what came, before its connection is given back; the time of the answer.
+    async fn keep(&self, key: &str, response: Response) -> Result<Timestamp, AskError> {
+        let fetched_at = Timestamp::now().round(Unit::Microsecond).expect("rounding down the time of day");
+        if let Some(store) = &self.store {
+            let Response { status, body, validators: headers, .. } = response;
+            let kept = Kept { status, body, fetched_at, headers };
+            store.keep(key, &kept).await.map_err(|error| self.end(Fatal::Unkept(Unkept(error))))?;
+        }
+        Ok(fetched_at)
+    }
+
+    fn reused(&self, caller: &Caller, answer: &Answer, from: Origin) {
+        let bytes = match answer {
+            Answer::Document { body, .. } => Some(body.len()),
+            Answer::Missing { .. } => None,
+        };
+        self.listener.hear(&Event::AnswerReused { stage: caller.stage.clone(), from, bytes });
+    }
+
+    /// Sends `request` until it is answered or failed.
+    async fn send(&self, caller: &Caller, request: &Request, key: &str) -> Result<Answer, AskError> {
         let mut first_sent: Option<Instant> = None;
         let mut gated = Duration::ZERO;
         let mut attempts = 0;
@@ -142,15 +267,21 @@ impl Client {
             if let Some(fatal) = self.ended.get() {
                 return Err(AskError::Fatal(fatal.clone()));
             }
-            let passage = self.budget.enter(caller.pace.as_deref()).await;
+            let passage = tokio::select! {
+                biased;
+                () = self.closing.cancelled() => std::future::pending().await,
+                passage = self.budget.enter(caller.pace.as_deref()) => passage,
+            };
+            let under_way = self.under_way.token();
             if first_sent.is_some() {
                 gated += passage.gated;
             }
             let started = *first_sent.get_or_insert(passage.sent_at);
             self.listener.hear(&Event::RequestSent { stage: caller.stage.clone() });
-            let verdict = judge(self.transport.send(request, caller.timeout).await);
+            let response = self.transport.send(request, caller.timeout).await;
+            let came = response.as_ref().ok().cloned().unwrap_or_default();
+            let verdict = judge(response);
             let (sent_at, latency) = (passage.sent_at, passage.sent_at.elapsed());
-            drop(passage);
             // Whoever waits for the first attempt learns what ended the run before it may go.
             if !matches!(verdict, Verdict::Stop { .. } | Verdict::NoWay(_)) {
                 going.back();
@@ -160,14 +291,13 @@ impl Client {
                 Verdict::Document(body) => {
                     self.budget.gate.answered(sent_at);
                     self.listener.hear(&Event::DocumentFetched { stage, bytes: body.len(), latency });
-                    let fetched_at =
-                        Timestamp::now().round(Unit::Microsecond).expect("rounding down the time of day");
+                    let fetched_at = self.keep(key, came).await?;
                     return Ok(Answer::Document { body, fetched_at });
                 }
                 Verdict::Missing => {
                     self.budget.gate.answered(sent_at);
                     self.listener.hear(&Event::DocumentMissing { stage, latency });
-                    return Ok(Answer::Missing);
+                    return Ok(Answer::Missing { fetched_at: self.keep(key, came).await? });
                 }
                 Verdict::Stop { code, message } => {
                     return Err(self.end(Fatal::Unauthorized { code, message }));
@@ -190,6 +320,7 @@ impl Client {
                 Verdict::Never(reason) => return Err(self.failed(caller, request, reason, attempts + 1)),
                 Verdict::Again(reason) => reason,
             };
+            drop((passage, under_way));
             attempts += 1;
             let wait = self.backoff(attempts);
             let elapsed = (started.elapsed() + wait).saturating_sub(gated);
@@ -219,15 +350,20 @@ impl Client {
     }
 
     fn failed(&self, caller: &Caller, request: &Request, reason: Reason, attempts: u32) -> AskError {
+        let failure = Failure { reason, attempts };
+        self.tell_failed(caller, request, &failure);
+        AskError::Failed(failure)
+    }
+
+    fn tell_failed(&self, caller: &Caller, request: &Request, Failure { reason, attempts }: &Failure) {
         // A server's own words may end in a full stop.
         let words = reason.to_string();
-        let plural = if attempts == 1 { "" } else { "s" };
+        let plural = if *attempts == 1 { "" } else { "s" };
         self.listener.hear(&Event::ItemFailed {
             stage: caller.stage.clone(),
             request: request.to_string(),
             error: format!("{}, after {attempts} attempt{plural}", words.trim_end_matches('.')),
         });
-        AskError::Failed(Failure { reason, attempts })
     }
 }
 

@@ -17,7 +17,8 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
+    LOCATION, RETRY_AFTER,
 };
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url, Version};
@@ -144,6 +145,10 @@ impl Http {
         let retry_after = header(RETRY_AFTER).and_then(|value| parse_retry_after(value, Timestamp::now()));
         let content_type = header(CONTENT_TYPE)
             .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+        let validators = [ETAG, CACHE_CONTROL]
+            .into_iter()
+            .filter_map(|name| Some((name.to_string(), header(name)?.to_owned())))
+            .collect();
         let redirect = header(LOCATION).and_then(|value| origin_of(answer.url(), value));
         // What is asked for is decoded on the way, and its header taken off.
         let encoding =
@@ -158,7 +163,7 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Response { status, retry_after, content_type, redirect, body: Bytes::from(body) })
+        Ok(Response { status, retry_after, content_type, validators, redirect, body: Bytes::from(body) })
     }
 
     /// An error of another layer or another host may repeat what was sent.

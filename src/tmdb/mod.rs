@@ -1,7 +1,8 @@
 //! Where documents come from: the client, its credential, its retries, and pages.
 //!
 //! ```text
-//! Client::ask ─▶ Vanguard::go ─▶ Budget::enter ─▶ Transport::send ─▶ answer::judge ─▶ document │ missing │ again │ failed
+//! Client::ask ─▶ Flights::join ─▶ Store::find ─▶ Vanguard::go ─▶ Budget::enter ─▶ Transport::send ─▶ answer::judge
+//!   ─▶ document or missing ─▶ Store::keep │ again │ failed
 //! ```
 //!
 //! Does not belong here: what is asked for (`crate::plan`), when a stage may work (`crate::engine`).
@@ -14,6 +15,7 @@ mod auth;
 mod client;
 mod connections;
 mod diagnosis;
+mod flights;
 mod http;
 mod pages;
 mod proxy;
@@ -22,7 +24,7 @@ mod vanguard;
 
 pub use answer::Reason;
 pub use auth::Credential;
-pub use client::{Answer, AskError, Caller, Client, Failure, Fatal};
+pub use client::{Answer, AskError, Caller, Client, Failure, Fatal, Unkept};
 pub use http::{Http, HttpError};
 pub use pages::{PAGE_MAX, pages_of};
 pub use proxy::{ProxyError, check_proxy};

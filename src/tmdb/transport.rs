@@ -17,6 +17,8 @@ pub struct Response {
     pub retry_after: Option<Duration>,
     /// `Content-Type`, lower case, without parameters.
     pub content_type: Option<String>,
+    /// `ETag` and `Cache-Control`, where present: by what it could be asked for again. Names in lower case.
+    pub validators: Vec<(String, String)>,
     /// Scheme and host of `Location`: where a redirect points, without what its path and query may echo.
     pub redirect: Option<String>,
     /// The whole body, decompressed.

@@ -35,6 +35,7 @@ async fn check(stages: &str, limit: Option<u64>) {
         source: "mock".into(),
         state: folder.path().join("state"),
         limit,
+        fresh: false,
         seed: 1,
         stop: CancellationToken::new(),
         listener: Arc::clone(&counters) as _,

@@ -8,7 +8,7 @@ use std::time::Duration;
 const PIPELINE: &str = "version: 1
 name: crash
 params: {generation: 0}
-api: {rate: none}
+api: {rate: none, keep: none}
 max_failures: 1%
 stages:
   ids: {kind: seed, range: 1..400}

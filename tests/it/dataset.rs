@@ -55,6 +55,7 @@ pub(crate) async fn run(plan: Plan, mock: &Mock, state: &Path) -> Result<Publish
         source: "mock".into(),
         state: state.to_owned(),
         limit: None,
+        fresh: false,
         seed: 1,
         stop: CancellationToken::new(),
         listener: Arc::new(Deaf),
@@ -192,6 +193,7 @@ async fn failed_run_leaves_the_previous_tables() {
     let mock = mock::start(Config { faults: vec![dead], ..Config::default() }).await.unwrap();
     let mut plan = pipeline("marvel.yaml", &out, &mock.base_url());
     plan.api.retry.attempts = NonZeroU32::MIN;
+    plan.api.keep = None;
     let error = run(plan, &mock, &state).await.unwrap_err();
     assert!(matches!(error, RunError::TooManyFailures { .. }), "{error}");
     let after: Vec<Vec<u8>> = first.tables.iter().map(|table| std::fs::read(&table.path).unwrap()).collect();

@@ -15,5 +15,6 @@ mod hostile;
 mod https;
 mod nested;
 mod recordings;
+mod resume;
 mod sim;
 mod tidy;

@@ -93,7 +93,7 @@ async fn every_recorded_answer_comes_through_the_client_as_what_it_is() {
             (200, Ok(Answer::Document { body: document, .. })) => assert!(document == body, "{text}"),
             // More than one line of an export is no JSON.
             (200, Err(AskError::Failed(_))) => assert!(text.starts_with("/p/exports/"), "{text}"),
-            (404, Ok(Answer::Missing))
+            (404, Ok(Answer::Missing { .. }))
             | (401, Err(AskError::Fatal(Fatal::Unauthorized { code: Some(7), .. }))) => {}
             (_, other) => panic!("{text}: {other:?}"),
         }

@@ -12,7 +12,8 @@ use crate::engine::{Closed, Exhausted};
 use crate::project::Misfit;
 use crate::run::{SeedFileError, SeedFileFault};
 use crate::sink::{Action, FileFormat, Holder, ReadError};
-use crate::tmdb::{Distrust, TransportError};
+use crate::store::{self, StoreError};
+use crate::tmdb::{Distrust, TransportError, Unkept};
 
 fn disk() -> io::Error {
     io::Error::other("disk on fire")
@@ -20,6 +21,21 @@ fn disk() -> io::Error {
 
 fn json() -> serde_json::Error {
     serde_json::from_str::<u8>("x").expect_err("no number")
+}
+
+fn stores() -> Vec<StoreError> {
+    let path = || PathBuf::from(".tmdb-etl/marvel/documents/00000001.seg");
+    let (request, action) = (|| "mock/movie/603".to_owned(), store::Action::Write);
+    let source = || std::sync::Arc::new(disk());
+    vec![
+        StoreError::Full { action, path: path(), source: source() },
+        StoreError::NotPermitted { action, path: path(), source: source() },
+        StoreError::Disk { action, path: path(), source: source() },
+        StoreError::Newer { path: path(), found: 2, known: 1 },
+        StoreError::TooLarge { request: request(), bytes: 2, limit: 1 },
+        StoreError::TooMany { folder: path(), limit: 1 },
+        StoreError::Closed { request: request() },
+    ]
 }
 
 fn sinks() -> Vec<SinkError> {
@@ -96,6 +112,8 @@ fn runs() -> Vec<RunError> {
         RunError::Closed(Closed),
     ];
     all.extend(sinks().into_iter().map(RunError::Sink));
+    all.extend(stores().into_iter().map(RunError::Store));
+    all.push(fatal(Fatal::Unkept(Unkept(stores().remove(0)))));
     all.extend(ways().into_iter().map(|error| fatal(Fatal::NoWay(error))));
     all.extend(files().into_iter().map(|fault| RunError::SeedFile {
         stage: text(),

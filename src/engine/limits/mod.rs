@@ -3,8 +3,8 @@
 //! The order of waiting, written here and nowhere else:
 //!
 //! ```text
-//! stage permit → stage rate → connection permit → gate → run rate → send
-//! (run_stage)    (Budget::enter …………………………………………………………………)
+//! stage permit → same request in flight → kept document → stage rate → connection permit → gate → run rate → send
+//! (run_stage)    (Client::ask ………………………………………………)   (Budget::enter …………………………………………………………………)
 //! ```
 //!
 //! The gate is asked again after the rate, so that nobody who waited for a turn sends into a closed gate.

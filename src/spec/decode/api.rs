@@ -1,17 +1,20 @@
 //! `api` and `max_failures`: what holds for the whole run.
 
+use std::time::Duration;
+
 use super::super::credential;
 use super::super::fault::Faults;
-use super::super::language::{self, ATTEMPTS_MAX, CONNECTIONS_MAX, DURATION_MIN, MAX_ELAPSED_MAX};
+use super::super::language::{
+    self, ATTEMPTS_MAX, CONNECTIONS_MAX, DURATION_MIN, KEEP_MAX, MAX_ELAPSED_MAX, RESUME_MAX,
+};
 use super::super::model::{Api, MaxFailures, Retry};
 use super::super::scalar::Core;
-use super::super::tree::Entry;
+use super::super::tree::{Entry, NodeValue};
 use super::fields::{Fields, Keys};
 use super::settings::{self, RateSetting};
 use super::{base_url, expect, grammar};
 
 static API: Keys = Keys {
-    later: &["keep", "resume_within"],
     elsewhere: &[
         ("token", credential::HINT),
         ("api_key", credential::HINT),
@@ -55,6 +58,24 @@ pub(super) fn decode(entry: Option<&Entry>, faults: &mut Faults) -> Api {
     }
     if let Some(entry) = fields.get("retry") {
         api.retry = retry(entry, api.retry, faults);
+    }
+    if let Some(entry) = fields.get("keep") {
+        let none = matches!(&entry.value.value, NodeValue::Scalar(scalar) if scalar.text == "none");
+        if none {
+            api.keep = None;
+        } else if let Some(keep) = settings::duration(entry, Duration::ZERO, KEEP_MAX, faults) {
+            api.keep = Some(keep);
+        }
+    }
+    if let Some(entry) = fields.get("resume_within") {
+        if let Some(within) = settings::duration(entry, Duration::ZERO, RESUME_MAX, faults) {
+            api.resume_within = within;
+        }
+        if api.keep.is_none() {
+            faults
+                .warning("no-resume", entry.value.span, "`resume_within` does nothing beside `keep: none`")
+                .help("without kept documents a run cannot go on; `keep: 0s` keeps those of an unfinished run only");
+        }
     }
     api
 }

@@ -18,7 +18,7 @@ pub(super) enum DurationError {
     Malformed,
 }
 
-/// Reads `250ms`, `10s`, `2m`, `8h`.
+/// Reads `250ms`, `10s`, `2m`, `8h`, `30d`.
 pub(super) fn duration(text: &str) -> Result<Duration, DurationError> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -28,13 +28,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, DurationError> {
         "s" => 1_000,
         "m" | "min" => 60_000,
         "h" => 3_600_000,
+        "d" => 86_400_000,
         "" => return Err(DurationError::NoUnit),
         _ => return Err(DurationError::Malformed),
     };
     number.checked_mul(ms_per_unit).map(Duration::from_millis).ok_or(DurationError::Malformed)
 }
 
-/// The duration that somebody meant by `1.5m`, `1h30m`, `10 seconds` or `1d`.
+/// The duration that somebody meant by `1.5m`, `1h30m`, `10 seconds` or `2 weeks`.
 pub(super) fn meant(text: &str) -> Option<Duration> {
     let mut total_ms = 0.0;
     let mut rest = text.trim();
@@ -53,6 +54,7 @@ pub(super) fn meant(text: &str) -> Option<Duration> {
             "m" | "min" | "mins" | "minute" | "minutes" => 6e4,
             "h" | "hr" | "hour" | "hours" => 3.6e6,
             "d" | "day" | "days" => 8.64e7,
+            "w" | "week" | "weeks" => 6.048e8,
             _ => return None,
         };
         total_ms += number.parse::<f64>().ok()? * ms_per_unit;
@@ -67,6 +69,7 @@ pub(super) fn meant(text: &str) -> Option<Duration> {
 pub(in super::super) fn duration_text(duration: Duration) -> String {
     let ms = duration.as_millis();
     match ms {
+        _ if ms > 86_400_000 && ms.is_multiple_of(86_400_000) => format!("{}d", ms / 86_400_000),
         _ if ms >= 3_600_000 && ms.is_multiple_of(3_600_000) => format!("{}h", ms / 3_600_000),
         _ if ms >= 60_000 && ms.is_multiple_of(60_000) => format!("{}m", ms / 60_000),
         _ if ms >= 1_000 && ms.is_multiple_of(1_000) => format!("{}s", ms / 1_000),
@@ -154,7 +157,8 @@ mod tests {
             ("", Err(DurationError::Malformed)),
             ("1.5s", Err(DurationError::Malformed)),
             ("-1s", Err(DurationError::Malformed)),
-            ("1d", Err(DurationError::Malformed)),
+            ("30d", Ok(2_592_000_000)),
+            ("1w", Err(DurationError::Malformed)),
             ("1m30s", Err(DurationError::Malformed)),
             ("99999999999999999999s", Err(DurationError::Malformed)),
             ("18446744073709551615h", Err(DurationError::Malformed)),
@@ -165,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_duration_reads_back_as_it_is_written() {
-        for text in ["250ms", "10s", "90s", "2m", "8h", "1500ms"] {
+        for text in ["250ms", "10s", "90s", "2m", "8h", "24h", "30d", "1500ms"] {
             assert_eq!(duration(text).map(duration_text), Ok(text.to_owned()));
         }
     }

@@ -54,7 +54,7 @@ pub(super) fn duration(
     most: Duration,
     faults: &mut Faults,
 ) -> Option<Duration> {
-    const TAKES: &str = "a duration such as `250ms`, `10s`, `2m` or `8h`";
+    const TAKES: &str = "a duration such as `250ms`, `10s`, `2m`, `8h` or `30d`";
     let scalar = expect::scalar(&entry.key, &entry.value, TAKES, faults)?;
     match grammar::duration(&scalar.text) {
         Ok(value) if (least..=most).contains(&value) => Some(value),

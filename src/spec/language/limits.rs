@@ -17,6 +17,10 @@ pub(in super::super) const MAX_ELAPSED_MAX: Duration = Duration::from_hours(24);
 pub(in super::super) const TIMEOUT_MAX: Duration = Duration::from_hours(1);
 /// Shortest duration where nothing at all makes no sense.
 pub(in super::super) const DURATION_MIN: Duration = Duration::from_millis(1);
+/// Longest time that a document may serve: TMDB's terms allow six months.
+pub(in super::super) const KEEP_MAX: Duration = Duration::from_hours(24 * 180);
+/// Longest time after which an unfinished run is still gone on with: as long as its documents may be kept.
+pub(in super::super) const RESUME_MAX: Duration = KEEP_MAX;
 /// Largest burst of a rate.
 pub(in super::super) const BURST_MAX: u32 = 10_000;
 

@@ -44,7 +44,7 @@ pub(super) static RATE: Pattern = pattern(
     "A number and a unit of time: `40/s`, `100/m` or `1000/h`.",
 );
 pub(in super::super) static DURATION: Pattern =
-    pattern(r"\s*[0-9]+\s*(?:ms|s|m|min|h)\s*", "A whole number and its unit: `ms`, `s`, `m` or `h`.");
+    pattern(r"\s*[0-9]+\s*(?:ms|s|m|min|h|d)\s*", "A whole number and its unit: `ms`, `s`, `m`, `h` or `d`.");
 pub(super) static PERCENT: Pattern =
     pattern(r"\s*0*(?:100(?:\.0*)?|[0-9]{1,2}(?:\.[0-9]*)?)\s*%\s*", "A percentage from `0%` to `100%`.");
 pub(super) static RANGE: Pattern = pattern(

@@ -1,7 +1,10 @@
 //! The keys of a pipeline and of `api`: what holds for the whole run.
 
+use std::time::Duration;
+
 use super::limits::{
-    ATTEMPTS_MAX, BURST_MAX, CONNECTIONS_MAX, DURATION_MIN, MAX_ELAPSED_MAX, STAGES_MAX, TIMEOUT_MAX,
+    ATTEMPTS_MAX, BURST_MAX, CONNECTIONS_MAX, DURATION_MIN, KEEP_MAX, MAX_ELAPSED_MAX, RESUME_MAX,
+    STAGES_MAX, TIMEOUT_MAX,
 };
 use super::{Key, Names, Object, Takes, pattern};
 
@@ -104,6 +107,24 @@ pub(in super::super) static API: Object = Object::new(
         TIMEOUT.about("How long one attempt may take, from the connection to the body's last byte.").default("10s"),
         Key::new("retry", Takes::Object(&RETRY), "When to give a request up. Retries end by count and by clock.")
             .examples(&[r#"{"attempts": 3, "max_elapsed": "30s"}"#]),
+        Key::new(
+            "keep",
+            Takes::Either(&[
+                Takes::Time(Duration::ZERO, KEEP_MAX),
+                Takes::Choice(&[("none", "No document is kept: a run that is stopped or killed starts afresh.")]),
+            ]),
+            "How long a fetched document may serve later runs, from when it was fetched. With `0s` no later run uses any, \
+             but a run that was stopped or killed still goes on where it was.",
+        )
+        .default("8h")
+        .examples(&["30d", "none"]),
+        Key::new(
+            "resume_within",
+            Takes::Time(Duration::ZERO, RESUME_MAX),
+            "How long after its start an unfinished run is gone on with. An older one is abandoned.",
+        )
+        .default("24h")
+        .examples(&["7d"]),
     ],
 );
 

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use futures::future::BoxFuture;
 
 use super::*;
+use crate::store::Serving;
 use crate::tmdb::transport::{Distrust, Response, TransportError};
 
 type Reply = Result<Response, TransportError>;
@@ -128,7 +129,7 @@ async fn refused_credential_stops_at_once() {
 #[tokio::test(start_paused = true)]
 async fn missing_is_an_answer_and_invalid_is_not_asked_twice() {
     let (result, sent, _) = ask(vec![reply(404, r#"{"status_code":34}"#)], Retry::default()).await;
-    assert_eq!((result, sent), (Ok(Answer::Missing), 1));
+    assert!(matches!(result, Ok(Answer::Missing { .. })) && sent == 1, "{result:?} after {sent}");
     let (result, sent, _) = ask(vec![reply(422, r#"{"errors":["page"]}"#)], Retry::default()).await;
     assert_eq!((attempts_of(result), sent), (1, 1));
 }
@@ -161,14 +162,14 @@ async fn sends_of_eight(replies: Vec<Reply>, drop_first: bool) -> Vec<(u128, usi
     let budget = Budget::new(NonZeroU32::new(20).unwrap(), None, 1);
     let client = Client::new(script.clone(), budget, Retry::default(), 1, Arc::new(Deaf));
     let caller = Caller { stage: StageId("movies".into()), pace: None, timeout: Duration::from_secs(10) };
-    let request = Request::new("/movie/603", &[]);
+    let requests: Vec<_> = (1..=8).map(|id| Request::new(&format!("/movie/{id}"), &[])).collect();
     let start = Instant::now();
     let first = async {
-        let asking = client.ask(&caller, &request);
+        let asking = client.ask(&caller, &requests[0]);
         let patience = Duration::from_millis(if drop_first { 10 } else { 1_000 });
         drop(tokio::time::timeout(patience, asking).await);
     };
-    let others = futures::future::join_all((0..7).map(|_| client.ask(&caller, &request)));
+    let others = futures::future::join_all(requests[1..].iter().map(|request| client.ask(&caller, request)));
     tokio::join!(first, others);
     let mut sends: Vec<(u128, usize)> = Vec::new();
     for sent in script.sent.lock().unwrap().iter() {
@@ -215,4 +216,91 @@ async fn backing_off_frees_the_connection() {
     let (first, second) = tokio::join!(first, second);
     assert!(first.is_ok());
     assert_eq!(second, Duration::from_millis(101));
+}
+
+/// A client over `replies` with documents kept in `folder`, and what it sends.
+fn keeping(folder: &std::path::Path, replies: Vec<Reply>, run: &str) -> (Client, Arc<Script>) {
+    let script = Arc::new(Script { replies: Mutex::new(replies.into()), sent: Mutex::default() });
+    let serving = Serving { run: run.to_owned(), not_before: Timestamp::now() };
+    let (store, _) = Store::open(folder, serving).unwrap();
+    let budget = Budget::new(NonZeroU32::new(2).unwrap(), None, 1);
+    let client = Client::new(script.clone(), budget, Retry::default(), 1, Arc::new(Deaf));
+    (client.with_store(store, "mock"), script)
+}
+
+fn movies() -> Caller {
+    Caller { stage: StageId("movies".into()), pace: None, timeout: Duration::from_secs(10) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_wants_what_is_asked_for_gets_the_same_answer() {
+    let script =
+        Arc::new(Script { replies: Mutex::new([cut(), reply(200, "{}")].into()), sent: Mutex::default() });
+    let budget = Budget::new(NonZeroU32::new(20).unwrap(), None, 1);
+    let client = Client::new(script.clone(), budget, Retry::default(), 1, Arc::new(Deaf));
+    let (caller, request) = (movies(), Request::new("/movie/603", &[]));
+    let answers = futures::future::join_all((0..5).map(|_| client.ask(&caller, &request))).await;
+    assert_eq!(script.sent.lock().unwrap().len(), 2, "one request, with one retry");
+    assert!(answers.iter().all(|answer| answer.is_ok() && *answer == answers[0]), "{answers:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_answered_is_not_asked_for_again_by_the_next_process_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let (film, none) = (Request::new("/movie/603", &[]), Request::new("/movie/1", &[]));
+    let replies = vec![reply(200, r#"{"id":603}"#), reply(404, r#"{"status_code":34}"#)];
+    let (client, script) = keeping(folder.path(), replies, "r1");
+    let first = (client.ask(&movies(), &film).await, client.ask(&movies(), &none).await);
+    let again = (client.ask(&movies(), &film).await, client.ask(&movies(), &none).await);
+    assert_eq!(script.sent.lock().unwrap().len(), 2);
+    assert!(matches!(first, (Ok(Answer::Document { .. }), Ok(Answer::Missing { .. }))), "{first:?}");
+    assert_eq!(again, first, "with the same bytes and times");
+    // As after a kill: nothing is closed.
+    drop(client);
+    let (client, script) = keeping(folder.path(), vec![reply(200, "{}")], "r1");
+    assert_eq!((client.ask(&movies(), &film).await, client.ask(&movies(), &none).await), first);
+    assert!(script.sent.lock().unwrap().is_empty());
+    // Too old for another run.
+    drop(client);
+    let (client, script) = keeping(folder.path(), vec![reply(200, "{}")], "r2");
+    client.ask(&movies(), &film).await.unwrap();
+    assert_eq!(script.sent.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (client, script) = keeping(folder.path(), vec![reply(422, "{}"), reply(200, "{}")], "r1");
+    let request = Request::new("/movie/603", &[]);
+    assert!(client.ask(&movies(), &request).await.is_err());
+    assert!(client.ask(&movies(), &request).await.is_ok());
+    assert_eq!(script.sent.lock().unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn drained_means_that_what_was_under_way_is_kept_and_nothing_else_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let (client, script) = keeping(folder.path(), vec![reply(200, "{}")], "r1");
+    let requests: Vec<_> = (1..=6).map(|id| Request::new(&format!("/movie/{id}"), &[])).collect();
+    let caller = movies();
+    let asking = futures::future::join_all(requests.iter().map(|request| client.ask(&caller, request)));
+    let drain = async {
+        // The first goes alone until 50 ms; then two at a time.
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        client.drain().await;
+        Instant::now()
+    };
+    let start = Instant::now();
+    let drained = tokio::select! {
+        _ = asking => panic!("those who have not sent wait"),
+        drained = drain => drained,
+    };
+    assert_eq!(drained - start, Duration::from_millis(100), "as long as what was under way");
+    assert_eq!(script.sent.lock().unwrap().len(), 3);
+    drop(client);
+    let (client, script) = keeping(folder.path(), vec![reply(200, "{}")], "r1");
+    for request in &requests {
+        client.ask(&caller, request).await.unwrap();
+    }
+    assert_eq!(script.sent.lock().unwrap().len(), 3, "three of six were kept");
 }
