@@ -2,6 +2,8 @@
 # Two measurements against a server in a process of its own, judged from outside:
 #   rate     a minute at 40/s against a server that allows 40 in every sliding second: its count of 429s, and the rate
 #   memory   peak resident memory at 20,000 and at 200,000 films without a rate, and CPU seconds (wants GNU time)
+# And one without a server:
+#   validate `validate` of the 300 lines of benches/validate.rs as a whole process, beside `--version`, 40 times each
 # Nothing is asserted: the numbers are for reading.
 set -euo pipefail
 
@@ -44,8 +46,19 @@ memory)
             "$program" run benches/films.yaml --out "$work" --state "$work/state" --progress none --limit "$films" >/dev/null
     done
     ;;
+validate)
+    cargo bench --quiet --bench validate -- --write "$work/pipeline.yaml"
+    echo "$(wc -l <"$work/pipeline.yaml") lines, $(grep -c 'value:' "$work/pipeline.yaml") expressions"
+    for arguments in "--version" "validate $work/pipeline.yaml"; do
+        for _ in $(seq 40); do
+            # shellcheck disable=SC2086
+            /usr/bin/time -f "%e %U %S" "$program" $arguments 2>&1 >/dev/null
+        done | sort -n | awk -v what="${arguments%% *}" '{wall[NR] = $1; cpu += $2 + $3}
+            END {printf "%s: wall %.1f ms at best, %.1f median; CPU %.1f ms on average\n", what, 1000 * wall[1], 1000 * wall[int((NR + 1) / 2)], 1000 * cpu / NR}'
+    done
+    ;;
 *)
-    echo "usage: benches/measure.sh rate|memory" >&2
+    echo "usage: benches/measure.sh rate|memory|validate" >&2
     exit 2
     ;;
 esac

@@ -235,6 +235,13 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
         RunError::Probe { .. } => verdict(Failed, "probe", &["without `--probe` the plan asks nothing"]),
         RunError::NotYet { key, word, .. } => not_yet(key, word),
         RunError::Spool { .. } => verdict(Failed, "spool", &["TMPDIR names the folder for temporary files"]),
+        RunError::Endless { .. } => verdict(
+            Failed,
+            "endless-expression",
+            &[
+                "every `[]` in it multiplies the work by the length of a list: look at its lists one after the other, or filter them first",
+            ],
+        ),
         RunError::Panicked { .. } => {
             verdict(Failed, "bug", &["this is a bug in tmdb-etl; please report it with the lines above"])
         }

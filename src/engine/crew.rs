@@ -54,6 +54,11 @@ impl<E: Send + 'static> Crew<E> {
         self.names.insert(id, name.into());
     }
 
+    /// What ends it early when it is cancelled.
+    pub fn stopper(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
     /// Waits until every task has ended well, or one has not: then the others are aborted and waited for.
     ///
     /// An error that is only the `consequence` of another (the next stage is gone) does not end the crew: the

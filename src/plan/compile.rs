@@ -7,8 +7,8 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 use serde_json::{Map, Value};
 
-use super::expr::{Assigns, Expr, FieldSet, with_room};
-use super::expression::{assignment, expression};
+use super::expr::{Assigns, Expr, FieldSet, all, with_room};
+use super::expression::{Ready, assignment, expression};
 use super::fields::kept_fields;
 use super::fusion::{FirstPage, fuse};
 use super::graph::{Graph, wire};
@@ -63,7 +63,9 @@ fn compile_here(spec: Spec, options: &Options) -> Result<Compiled, Faults> {
     if let Some(base_url) = &options.base_url {
         base_url.trim_end_matches('/').clone_into(&mut api.base_url.value);
     }
-    let mut compiler = Compiler { api: &api, params: &spec.params, options, faults: &mut faults };
+    let ready = all(spec.stages.iter().flat_map(expressions));
+    let mut compiler =
+        Compiler { api: &api, params: &spec.params, options, ready: &ready, faults: &mut faults };
     let kinds: Vec<Option<StageKind>> = spec.stages.iter().map(|stage| compiler.kind(stage)).collect();
     check_use(&spec, &graph, &mut faults);
     if faults.has_errors() {
@@ -95,7 +97,29 @@ struct Compiler<'a> {
     api: &'a Api,
     params: &'a Map<String, Value>,
     options: &'a Options,
+    ready: &'a Ready<'a>,
     faults: &'a mut Faults,
+}
+
+/// The expressions of a stage.
+fn expressions(stage: &Stage) -> Vec<&str> {
+    let some: Vec<Option<&Located<String>>> = match &stage.kind {
+        Kind::Seed(seed) => {
+            let items = match &seed.source {
+                SeedSource::Path { items, .. } => items.as_ref(),
+                _ => None,
+            };
+            vec![seed.where_.as_ref(), items]
+        }
+        Kind::Fetch(_) => Vec::new(),
+        Kind::Expand(expand) => vec![expand.when.as_ref(), expand.items.as_ref(), expand.where_.as_ref()],
+        Kind::Filter(filter) => vec![Some(&filter.where_)],
+        Kind::Project(project) => {
+            let values = project.columns.iter().map(|column| column.value.as_ref());
+            values.chain([project.rows.as_ref()]).collect()
+        }
+    };
+    some.into_iter().flatten().map(|text| text.value.as_str()).collect()
 }
 
 impl Compiler<'_> {
@@ -232,7 +256,7 @@ impl Compiler<'_> {
     }
 
     fn compiled(&mut self, source: &str, span: Span, whole: Option<Span>) -> Option<Expr> {
-        expression(source, span, whole, Some(self.params), self.faults)
+        expression(source, span, whole, Some(self.params), self.ready, self.faults)
     }
 }
 

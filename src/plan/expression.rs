@@ -1,21 +1,27 @@
 //! An expression of the file, compiled, or what is wrong with it at its place.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
-use super::expr::{Assigns, Expr, FieldSet};
+use super::expr::{Assigns, Expr, ExprFault, FieldSet};
 use super::slip;
 use crate::spec::{Faults, Span, nearest};
 
-/// Compiles `source`, which stands at `span`; a fault within it is marked there if the text stands in
+/// Expressions that were compiled before anybody asked for them, by their text.
+pub(super) type Ready<'a> = HashMap<&'a str, Result<Expr, ExprFault>>;
+
+/// Compiles `source`, unless it is `ready`, which stands at `span`; a fault within it is marked there if the text stands in
 /// the file as it is, at `whole`. Without `params` none is unknown.
 pub(super) fn expression(
     source: &str,
     span: Span,
     whole: Option<Span>,
     params: Option<&Map<String, Value>>,
+    ready: &Ready<'_>,
     faults: &mut Faults,
 ) -> Option<Expr> {
-    let expr = match Expr::compile(source) {
+    let expr = match ready.get(source).cloned().unwrap_or_else(|| Expr::compile(source)) {
         Ok(expr) => expr,
         Err(error) => {
             // Quotes and escapes shift places; only a plain scalar is marked to the byte.

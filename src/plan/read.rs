@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::compile::{Compiled, Options, compile};
 use super::expr::{Expr, with_room};
-use super::expression::expression;
+use super::expression::{Ready, expression};
 use super::graph;
 use crate::spec::{ABOUT_THE_ADDRESS, Faults, Sketch, Source, Span, parse};
 
@@ -58,7 +58,7 @@ pub fn read(
 pub fn read_expression(source: &Source, params: &Map<String, Value>) -> Result<Expr, Faults> {
     let mut faults = Faults::default();
     let whole = Span { start: 0, end: source.text.len() };
-    match expression(&source.text, whole, Some(whole), Some(params), &mut faults) {
+    match expression(&source.text, whole, Some(whole), Some(params), &Ready::new(), &mut faults) {
         // A param that the file does not have is a fault of an expression that compiles.
         Some(expr) if !faults.has_errors() => Ok(expr),
         _ => Err(faults),
@@ -73,6 +73,6 @@ fn check(sketch: &Sketch, faults: &mut Faults) {
         if faults.is_full() {
             break;
         }
-        expression(&found.value, found.span, Some(found.span), sketch.params.as_ref(), faults);
+        expression(&found.value, found.span, Some(found.span), sketch.params.as_ref(), &Ready::new(), faults);
     }
 }

@@ -1,5 +1,7 @@
 //! How a run can end without a published dataset.
 
+use std::time::Duration;
+
 use super::seed_file::SeedFileError;
 use crate::engine::Closed;
 use crate::project::ProjectError;
@@ -76,6 +78,14 @@ pub enum RunError {
         table: String,
         /// What went wrong.
         reason: String,
+    },
+    /// An expression that comes to no end.
+    #[error("evaluate `{expression}`: no end after {} s on one document", .most.as_secs())]
+    Endless {
+        /// Its text.
+        expression: String,
+        /// The bound.
+        most: Duration,
     },
     /// A bug in a stage.
     #[error("stage `{stage}` panicked: {message}")]

@@ -30,6 +30,15 @@ impl PathTemplate {
             Part::Literal(_) => None,
         })
     }
+
+    /// Adds a part at the end.
+    pub(super) fn push(&mut self, part: Part) {
+        match (self.parts.last_mut(), part) {
+            (_, Part::Literal(text)) if text.is_empty() => {}
+            (Some(Part::Literal(before)), Part::Literal(text)) => before.push_str(&text),
+            (_, part) => self.parts.push(part),
+        }
+    }
 }
 
 impl fmt::Display for PathTemplate {
@@ -78,7 +87,7 @@ impl TemplateError {
     pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::Braces => "a placeholder is the name of a field in braces: `{id}`",
-            Self::Field(_) => "letters, digits and `_`, as in `{id}` or `{season_number}`",
+            Self::Field(_) => "letters, digits and `_`, as in `{id}`; or a param, as in `{$params.kind}`",
             Self::NotRooted | Self::Bare => "write it like `/movie/{id}`, without the base URL",
             Self::Separator('?') => "parameters go into `query`, as in `query: {language: de}`",
             Self::Separator(_) => "what follows it belongs to a browser: leave it out",

@@ -1,19 +1,20 @@
 //! From the text of an expression to something that runs, and what to say if that fails.
 
 use std::cell::Cell;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::{slice, thread};
 
 use jaq_core::Compiler;
 use jaq_core::compile::Undefined;
 use jaq_core::load::lex::{self, Lexer, StrPart, Tok, Token};
-use jaq_core::load::parse::{self, Parser, Term};
+use jaq_core::load::parse::{self, Def, Parser, Term};
 use jaq_core::load::{Arena, File, Loader, span};
 
 use super::hint;
-use super::library::{Data, Reach, refusal, signatures};
+use super::library::{self, Data, Reach, refusal, signatures};
 use super::uses::Calls;
-use super::{ExprFault, VARIABLES};
+use super::{Expr, ExprFault, VARIABLES};
 
 /// Bytes of one expression.
 const SOURCE_BYTES_MAX: usize = 16 * 1024;
@@ -47,6 +48,43 @@ pub(in crate::plan) fn with_room<T: Send>(compile: impl FnOnce() -> T + Send) ->
         let compilation = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, compile);
         let outcome = compilation.expect("the system has room for one more thread").join();
         outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// Expressions that are worth a thread of their own.
+const SOURCES_PER_THREAD: usize = 24;
+/// Threads that compile at once, at the most.
+const THREADS_MAX: usize = 4;
+
+/// Compiles many, each text once, on as many threads as there are for it.
+pub(in crate::plan) fn all<'s>(
+    sources: impl IntoIterator<Item = &'s str>,
+) -> HashMap<&'s str, Result<Expr, ExprFault>> {
+    let sources: BTreeSet<&str> = sources.into_iter().collect();
+    let sources: Vec<&str> = sources.into_iter().collect();
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let threads = cores.min(THREADS_MAX).min(sources.len() / SOURCES_PER_THREAD).max(1);
+    let share = |first: usize| {
+        let sources = sources.iter().skip(first).step_by(threads);
+        sources.map(|source| (*source, Expr::compile(source))).collect::<Vec<_>>()
+    };
+    let share = &share;
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..threads)
+            .map(|first| {
+                let job = move || {
+                    HAS_ROOM.set(true);
+                    share(first)
+                };
+                let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, job);
+                thread.expect("the system has room for one more thread")
+            })
+            .collect();
+        let mut compiled: HashMap<_, _> = with_room(|| share(0)).into_iter().collect();
+        for other in others {
+            compiled.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        compiled
     })
 }
 
@@ -86,7 +124,8 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token<&str>>, ExprFault> {
     Ok(tokens)
 }
 
-fn count(tokens: &[Token<&str>]) -> usize {
+/// Words and signs, those within brackets too.
+pub(super) fn count(tokens: &[Token<&str>]) -> usize {
     let parts = |parts: &[StrPart<&str, Token<&str>>]| -> usize {
         parts
             .iter()
@@ -106,12 +145,19 @@ pub(super) fn term<'s>(source: &'s str, tokens: &[Token<&'s str>]) -> Result<Ter
     Parser::new(tokens).parse(Parser::term).map_err(|errors| parsing(source, errors))
 }
 
-/// Text to a filter; `calls` are the functions that it calls.
-pub(super) fn filter(source: &str, calls: Calls<'_>) -> Result<jaq_core::Filter<Data>, ExprFault> {
+/// The tree of `source` to a filter; `calls` are the functions that it calls.
+pub(super) fn filter<'s>(
+    source: &'s str,
+    term: Term<&'s str>,
+    calls: Calls<'s>,
+) -> Result<jaq_core::Filter<Data>, ExprFault> {
     let arena = Arena::default();
     let reach = Reach::from(calls);
-    let modules = Loader::new(reach.definitions())
-        .load(&arena, File { code: source, path: () })
+    // The tree goes in as a definition, as jaq takes the main program only as a text.
+    let whole = Def { name: library::WHOLE, args: Vec::new(), body: term };
+    let definitions = reach.definitions().chain([whole]);
+    let modules = Loader::new(definitions)
+        .load(&arena, File { code: library::WHOLE, path: () })
         .map_err(|_| ExprFault { message: "not an expression of jq".into(), at: None, help: None })?;
     Compiler::default().with_funs(reach.functions()).with_global_vars(VARIABLES).compile(modules).map_err(
         |errors| {

@@ -5,6 +5,7 @@
 //! of the process). They are not hidden but absent: the list of functions is filtered before anything is
 //! compiled.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
 
 use jaq_core::data::JustLut;
@@ -13,11 +14,14 @@ use jaq_core::native::{Fun, bome, run, v};
 use jaq_core::{Error, box_iter::box_once};
 use jaq_json::Val;
 
-use super::Json;
 use super::uses::{Calls, calls};
+use super::{Json, fuel};
 
 /// The kind of data that our filters run on.
 pub(super) type Data = JustLut<Val>;
+
+/// The name by which the whole of an expression is compiled.
+pub(super) const WHOLE: &str = "__expression";
 
 /// Name and reason of everything refused; natives of jaq, definitions of jaq, and what only jq has.
 const REFUSED: [(&str, &str); 24] = [
@@ -62,43 +66,64 @@ pub(super) fn refusal(name: &str) -> Option<&'static str> {
     REFUSED.iter().find(|(refused, _)| *refused == name).map(|(_, reason)| *reason)
 }
 
-/// The definitions written in jq, read once, each with what it calls.
-static DEFINITIONS: LazyLock<Vec<(Def<&'static str>, Calls<'static>)>> = LazyLock::new(|| {
+/// A function that is written in jq, with its steps, and what it calls.
+type Defined = (Def<&'static str>, Calls<'static>);
+
+/// The functions written in jq, read once, in the order of the library.
+static DEFINITIONS: LazyLock<Vec<Defined>> = LazyLock::new(|| {
     let all = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
     let all = all.filter(|definition| refusal(definition.name).is_none());
-    all.map(|definition| (definition.clone(), calls(&definition))).collect()
+    all.map(fuel::in_definition).map(|definition| (definition.clone(), calls(&definition))).collect()
 });
 
-/// Names of the functions that an expression may reach: most expressions are a path and reach none, and to compile
+/// Where in [`DEFINITIONS`] each stands; the library defines some twice, and later ones hold.
+static PLACES: LazyLock<HashMap<(&'static str, usize), Vec<usize>>> = LazyLock::new(|| {
+    let mut places: HashMap<_, Vec<usize>> = HashMap::new();
+    for (at, (definition, _)) in DEFINITIONS.iter().enumerate() {
+        places.entry((definition.name, definition.args.len())).or_default().push(at);
+    }
+    places
+});
+
+/// The functions written in Rust.
+static NATIVES: LazyLock<HashSet<(&'static str, usize)>> =
+    LazyLock::new(|| functions(|_| true).map(|(name, args, _)| (name, args.len())).collect());
+
+/// The functions that an expression may reach: most expressions are a path and reach none, and to compile
 /// all of jq's library with each of them took a hundred times as long as the expression itself.
-pub(super) struct Reach<'s>(Calls<'s>);
+pub(super) struct Reach<'s> {
+    reached: Calls<'s>,
+    definitions: BTreeSet<usize>,
+}
 
 impl<'s> Reach<'s> {
     /// What is reached from `calls`, over as many definitions as it takes.
     pub(super) fn from(calls: Calls<'s>) -> Self {
-        let mut open: Vec<&str> = calls.iter().copied().collect();
-        let mut reached = calls;
-        while let Some(name) = open.pop() {
-            for (definition, calls) in DEFINITIONS.iter() {
-                if definition.name == name {
-                    open.extend(calls.iter().copied().filter(|called| reached.insert(called)));
+        let mut open: Vec<(&str, usize)> = calls.iter().copied().collect();
+        let mut reach = Self { reached: calls, definitions: BTreeSet::new() };
+        while let Some(call) = open.pop() {
+            for &at in PLACES.get(&call).into_iter().flatten() {
+                if reach.definitions.insert(at) {
+                    let calls = DEFINITIONS[at].1.iter().copied();
+                    open.extend(calls.filter(|called| reach.reached.insert(*called)));
                 }
             }
         }
-        Self(reached)
+        reach
     }
 
     /// The definitions in reach, in the order of the library.
-    pub(super) fn definitions(&self) -> impl Iterator<Item = Def<&'static str>> {
-        let all = DEFINITIONS.iter().map(|(definition, _)| definition);
-        all.filter(|definition| self.0.contains(definition.name)).cloned()
+    pub(super) fn definitions<'d>(&self) -> impl Iterator<Item = Def<&'d str>> {
+        self.definitions.iter().map(|at| DEFINITIONS[*at].0.clone())
     }
 
     /// The functions in reach that are written in Rust.
     pub(super) fn functions(&self) -> impl Iterator<Item = Fun<Data>> {
-        // A path reaches none, and most expressions are paths: then not even the list of them is made.
-        let some = (!self.0.is_empty()).then(|| functions(|name| self.0.contains(name)));
-        some.into_iter().flatten()
+        // Many reach none: then not even the list of them is made.
+        let some = self.reached.iter().any(|call| NATIVES.contains(call));
+        let some = some
+            .then(|| functions(|name| self.reached.range((name, 0)..=(name, usize::MAX)).next().is_some()));
+        some.into_iter().flatten().chain([fuel::step()])
     }
 }
 
@@ -108,7 +133,7 @@ pub(super) fn signatures() -> impl Iterator<Item = (&'static str, usize)> {
     defined.chain(functions(|_| true).map(|(name, args, _)| (name, args.len())))
 }
 
-/// The functions written in Rust.
+/// The functions written in Rust whose name is `wanted`.
 fn functions(wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = Fun<Data>> {
     let all = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
     let all = all.filter(|(name, ..)| *name != "fromjson").chain([from_json()]);

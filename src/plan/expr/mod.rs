@@ -11,13 +11,15 @@
 //! ```
 //!
 //! Invariants: the same expression gives the same values for the same document, parameters and run,
-//! everywhere and at any time; an error of an expression is a value, never a panic; the environment cannot
-//! be read.
+//! everywhere and at any time; an error of an expression is a value, never a panic; what loops ends after a bounded
+//! number of steps; the environment cannot be read.
 
 mod compile;
+mod fuel;
 mod json;
 mod library;
 mod path;
+mod running;
 pub(crate) mod scan;
 mod scope;
 mod uses;
@@ -28,10 +30,11 @@ use std::sync::Arc;
 
 use crate::spec::nearest;
 
-pub(super) use compile::with_room;
+pub(super) use compile::{all, with_room};
 pub use json::Json;
 pub(crate) use json::{write_float, write_string};
 pub use path::{PlainPath, Root, Step};
+pub use running::Watch;
 pub use scan::JsonFault;
 pub use scope::{EvalError, Input, Items, RunScope, Scope, Truth};
 pub(crate) use scope::{Output, meta_field};
@@ -49,6 +52,8 @@ struct Compiled {
     filter: jaq_core::Filter<library::Data>,
     uses: Uses,
     path: Option<PlainPath>,
+    /// Words and signs.
+    tokens: usize,
 }
 
 /// Why a text is no expression.
@@ -75,8 +80,10 @@ impl Expr {
         let term = compile::term(source, &tokens)?;
         let (uses, calls) = uses::walk(source, &term)?;
         let path = PlainPath::recognise(&term);
-        let filter = compile::filter(source, calls)?;
-        Ok(Self(Arc::new(Compiled { source: source.to_owned(), filter, uses, path })))
+        let term = if path.is_some() { term } else { fuel::in_term(term) };
+        let filter = compile::filter(source, term, calls)?;
+        let tokens = compile::count(&tokens);
+        Ok(Self(Arc::new(Compiled { source: source.to_owned(), filter, uses, path, tokens })))
     }
 
     /// The text as written.

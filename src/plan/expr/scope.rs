@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 use super::json::string;
 use super::library::Data;
 use super::path::Root;
-use super::{Expr, Json, JsonFault};
+use super::running::Running;
+use super::{Expr, Json, JsonFault, fuel};
 use crate::plan::{Document, Item};
 
 /// Outputs of one evaluation of `items` or `rows`; a generator without end is an error instead of all the
@@ -211,6 +212,8 @@ impl<'a> Scope<'a> {
             if uses.meta { self.meta().clone() } else { Val::Null },
         ];
         let filter = &expr.0.filter;
+        fuel::start(expr.0.tokens);
+        let running = Running::begin(expr);
         // jaq has places that panic, such as repeating a string more often than memory has bytes. The
         // values of this evaluation are dropped with it, so nothing half-changed is seen afterwards.
         let evaluation = AssertUnwindSafe(|| {
@@ -233,8 +236,14 @@ impl<'a> Scope<'a> {
             }
             Ok(())
         });
-        catch_unwind(evaluation)
-            .unwrap_or_else(|_| Err(EvalError { message: "the evaluation panicked".into() }))
+        let outcome = catch_unwind(evaluation)
+            .unwrap_or_else(|_| Err(EvalError { message: "the evaluation panicked".into() }));
+        drop(running);
+        // A `try` of the expression's own may have hidden that it did not come to its end.
+        if outcome.is_ok() && fuel::is_used_up() {
+            return Err(EvalError { message: format!("no end after {} steps", fuel::STEPS_MAX) });
+        }
+        outcome
     }
 
     /// Is there a body, and is it JSON?

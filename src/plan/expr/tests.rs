@@ -246,6 +246,54 @@ fn hostile_bodies_are_errors_and_not_crashes() {
     assert_eq!(outputs("repeat(1)", "{}").last().unwrap(), "!");
 }
 
+/// Each of these went on for ever, or built a value whose dropping overflowed the stack.
+#[test]
+fn what_loops_ends_after_a_bound_of_steps_and_levels() {
+    for source in [
+        "last(repeat(.))",
+        "[repeat(1)]",
+        "[range(0; infinite)]",
+        "last(range(1; infinite))",
+        "until(false; .)",
+        "last(while(true; .))",
+        "last(recurse(.))",
+        "reduce range(0; infinite) as $i (0; . + 1)",
+        "last(foreach range(0; infinite) as $i (0; .; .))",
+        "reduce range(40000) as $i (0; [.])",
+        "reduce range(40000) as $i (0; {a: [[.]]})",
+        "reduce range(40000) as $i (0; [., [1], (reduce (1, 2, 3) as $j ([]; . + [$j]))])",
+        "last(recurse([.]))",
+        "until(false; {a: .})",
+        "try last(repeat(.)) catch 1",
+        "(last(repeat(.)))? // 2",
+        "def f: last(repeat(.)); f, 1",
+    ] {
+        assert_eq!(outputs(source, "{}").last().map(String::as_str), Some("!"), "{source}");
+    }
+    // What ends is not touched, and neither are paths through what has steps.
+    for (source, expected) in [
+        ("[range(1000)] | add", "499500"),
+        ("reduce range(100) as $i (0; [.]) | [recurse(.[]?)] | length", "101"),
+        ("[limit(3; repeat(1))]", "[1,1,1]"),
+        ("first(range(5; infinite))", "5"),
+        ("{a: [1, {b: 2}]} | [paths] | length", "4"),
+        ("{a: {b: 1}} | (recurse | select(. == 1)) |= 2 | .a.b", "2"),
+        ("[1, [2]] | walk(if type == \"number\" then . + 1 else . end)", "[2,[3]]"),
+        ("[3, 1, 2] | sort | map(. * 2) | join(\"-\")", "\"2-4-6\""),
+        ("label $out | foreach (1, 2, 3) as $i (0; . + $i; if . > 2 then ., break $out else . end)", "3"),
+        ("\"ab\" | gsub(\"(?<x>[a-z])\"; \"<\\(.x)>\")", "\"<a><b>\""),
+        ("[[1, [2]], 3] | flatten", "[1,2,3]"),
+    ] {
+        assert_eq!(outputs(source, "{}").last().map(String::as_str), Some(expected), "{source}");
+    }
+}
+
+#[test]
+fn the_whole_of_an_expression_cannot_be_called_from_within() {
+    let fault = Expr::compile("__expression").unwrap_err();
+    assert_eq!(fault.message, "unknown function `__expression`");
+}
+
 #[test]
 fn expressions_are_shared_between_threads() {
     fn shared<T: Send + Sync>() {}

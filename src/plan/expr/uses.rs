@@ -13,6 +13,7 @@ use jaq_core::path::{Part, Path};
 
 use super::ExprFault;
 use super::hint;
+use super::library::WHOLE;
 use super::path::constant;
 
 /// The fields of `$meta`.
@@ -95,8 +96,8 @@ pub enum Assigns {
 /// Functions whose last argument is a condition.
 const TESTS: [&str; 5] = ["select", "any", "all", "until", "while"];
 
-/// Names of the functions that are called, whatever the number of arguments.
-pub(super) type Calls<'s> = BTreeSet<&'s str>;
+/// The functions that are called, by name and number of arguments.
+pub(super) type Calls<'s> = BTreeSet<(&'s str, usize)>;
 
 /// Walks the tree once; faults are for what jq would accept and we do not.
 pub(super) fn walk<'s>(source: &'s str, term: &Term<&'s str>) -> Result<(Uses, Calls<'s>), ExprFault> {
@@ -151,7 +152,7 @@ impl<'s> Walk<'s> {
         match term {
             Term::Id | Term::Recurse | Term::Num(_) | Term::Break(_) | Term::Arr(None) => {}
             Term::Str(format, parts) => {
-                self.calls.extend(format);
+                self.calls.extend(format.iter().map(|format| (*format, 0)));
                 for part in parts {
                     if let StrPart::Term(term) = part {
                         self.term(term);
@@ -203,7 +204,10 @@ impl<'s> Walk<'s> {
                         Some("`recurse`, `while`, `until`, `limit` and `reduce` repeat without a recursion of one's own".into()),
                     );
                 }
-                self.calls.insert(name);
+                if *name == WHOLE {
+                    self.fail(name, format!("unknown function `{name}`"), None);
+                }
+                self.calls.insert((name, args.len()));
                 if TESTS.contains(name) {
                     // `until` and `while` have theirs in front.
                     let condition =

@@ -31,6 +31,8 @@ pub(super) struct Lines {
     column: Option<String>,
     /// The first line opens a list or an object that it does not close.
     open_ended: bool,
+    /// Fields that are asked for and that no line had so far, and what to say if none has one.
+    unseen: Vec<(String, SeedFileFault)>,
 }
 
 struct Line {
@@ -42,11 +44,20 @@ impl Lines {
     /// Opens the file and looks at its first lines.
     pub(super) fn open(path: &Path, wanted: &Wanted) -> Result<Self, SeedFileFault> {
         let column = wanted.column.clone();
-        let mut file =
-            Self { bytes: bytes::text(path)?, read: 0, ahead: VecDeque::new(), column, open_ended: false };
-        let (mut names, mut objects, mut size) = (BTreeSet::new(), false, 0);
+        let mut file = Self {
+            bytes: bytes::text(path)?,
+            read: 0,
+            ahead: VecDeque::new(),
+            column,
+            open_ended: false,
+            unseen: Vec::new(),
+        };
+        let (mut names, mut objects, mut size, mut ended) = (BTreeSet::new(), false, 0, false);
         while file.ahead.len() < LINES_AHEAD && size < BYTES_AHEAD {
-            let Some(line) = file.read()? else { break };
+            let Some(line) = file.read()? else {
+                ended = true;
+                break;
+            };
             size += line.text.as_ref().map_or(0, Vec::len);
             let seen = file.look(&line, &mut names, &mut objects);
             let first = file.ahead.is_empty();
@@ -58,11 +69,19 @@ impl Lines {
                 Ok(()) => {}
             }
         }
-        let lacks = wanted.asked().into_iter().find(|name| !names.contains(*name));
-        match lacks {
-            Some(name) if objects => Err(missing(name, wanted, names.into_iter().collect())),
-            _ => Ok(file),
+        if objects {
+            let lacking = wanted.asked().into_iter().filter(|name| !names.contains(*name));
+            for name in lacking {
+                let fault = missing(name, wanted, names.iter().cloned().collect());
+                // A field may be sparse, and first come further down; but not one whose neighbour is there, nor in a
+                // file that ends here.
+                if ended || matches!(&fault, SeedFileFault::NoColumn { nearest: Some(_), .. }) {
+                    return Err(fault);
+                }
+                file.unseen.push((name.to_owned(), fault));
+            }
         }
+        Ok(file)
     }
 
     /// Collects the names of a line's fields.
@@ -96,9 +115,17 @@ impl Lines {
             Some(line) => Some(line),
             None => self.read()?,
         };
-        let Some(Line { number, text }) = line else { return Ok(None) };
+        let Some(Line { number, text }) = line else {
+            return match self.unseen.pop() {
+                Some((_, fault)) => Err(fault),
+                None => Ok(None),
+            };
+        };
         let text = text?;
         let json = self.parse(number, &text)?;
+        if !self.unseen.is_empty() && json.is_object() {
+            self.unseen.retain(|(name, _)| json.field(name).is_none());
+        }
         let value = match (&self.column, json.is_object()) {
             (None, true) => return Ok(Some(Row::Item(text))),
             (Some(name), true) => json.field(name).map_or(Value::Null, |json| json.to_value()),

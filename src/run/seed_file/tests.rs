@@ -179,6 +179,12 @@ fn jsonl_gives_its_lines_or_says_where_it_is_wrong() {
     );
     check(b"{\"movie\":1}\n", id, "at once error: it has no field `id`; it has `movie`");
     check(b"{\"movie\":1}\n", None, "at once error: it has no field `id`; it has `movie`");
+    // A sparse field may come late: it is only told at once if it cannot come any more, or if its neighbour is there.
+    let sparse =
+        |name: &str, last: &str| [format!("{{\"{name}\":1}}\n").repeat(150), last.to_owned()].concat();
+    check(sparse("x", "{\"id\":7}").as_bytes(), id, r#"{"id":7} skipped 150"#);
+    check(sparse("x", "{\"y\":7}").as_bytes(), id, "skipped 151 error: it has no field `id`; it has `x`");
+    check(sparse("ids", "{\"id\":7}").as_bytes(), id, "at once error: it has no field `id`; it has `ids`");
     check(b"[{\"id\":1}]\n", None, "at once error: line 1, character 1 is not JSON");
     check(b"[\n{\"id\":1}\n]\n", None, "at once error: line 1, character 3 is not JSON");
     check(b"{\n\"id\":1\n}\n", None, "at once error: line 1, character 3 is not JSON");

@@ -8,6 +8,7 @@ use super::super::language::PAGE_ENTRIES;
 use super::super::model::{Api, Rate};
 use super::super::scalar::Core;
 use super::super::tree::{Entry, Node, NodeValue, find, mapping};
+use super::param;
 
 /// Requests in a second that TMDB's staff once named as the bound for an address.
 const TMDB_PER_SECOND: f64 = 50.0;
@@ -115,6 +116,17 @@ fn of_stage(stage: &[Entry], api: &Api, faults: &mut Faults) {
     if let Some(path) = find(stage, "path") {
         of_path(path, api, faults);
     }
+    if let Some(entry) = find(stage, "buffer")
+        && find(stage, "kind").is_some_and(|kind| text(kind) == "seed")
+    {
+        faults
+            .warning(
+                "idle-buffer",
+                entry.key_span,
+                "nothing waits in front of a seed: `buffer` does nothing here",
+            )
+            .help("write it at the stage that reads this one");
+    }
     of_expand(stage, faults);
 }
 
@@ -193,7 +205,7 @@ fn of_expand(stage: &[Entry], faults: &mut Faults) {
     }
 }
 
-/// Texts that stand as they are, in which a param is named as in an expression.
+/// Texts that are sent as they stand, which mention params; a warning where that is not as they are read there.
 fn literal_params<'a>(stages: &[&'a [Entry]], faults: &mut Faults) -> Vec<&'a str> {
     let of_stage =
         |stage: &&'a [Entry]| ["ids", "path", "query"].map(|key| find(stage, key)).into_iter().flatten();
@@ -203,15 +215,19 @@ fn literal_params<'a>(stages: &[&'a [Entry]], faults: &mut Faults) -> Vec<&'a st
         match &node.value {
             NodeValue::List(elements) => nodes.extend(elements),
             NodeValue::Map(entries) => nodes.extend(entries.iter().map(|entry| &entry.value)),
-            NodeValue::Scalar(scalar) if scalar.text.contains("$params.") && !faults.is_full() => {
+            NodeValue::Scalar(scalar) if scalar.text.contains(param::PREFIX) && !faults.is_full() => {
                 found.push(scalar.text.as_str());
-                faults
-                    .warning(
-                        "literal-param",
-                        node.span,
-                        "this is no expression: it is sent as it stands here",
-                    )
-                    .help("params are for expressions; the environment fills any text: `${env:NAME:-1990}`");
+                if !param::reads(&scalar.text) {
+                    faults
+                        .warning(
+                            "literal-param",
+                            node.span,
+                            "this is no expression: it is sent as it stands here",
+                        )
+                        .help(
+                            "within a text a param stands in braces: `{$params.NAME}`; alone it needs none",
+                        );
+                }
             }
             NodeValue::Scalar(_) => {}
         }
@@ -238,12 +254,8 @@ fn unread_params(params: &[Entry], texts: &[&str], faults: &mut Faults) {
         }
         if !words.contains(param.key.as_str()) {
             faults
-                .warning(
-                    "unread-param",
-                    param.key_span,
-                    format!("no expression reads `$params.{}`", param.key),
-                )
-                .help("remove it, or use it in a `when`, `where`, `items`, `rows` or `value`");
+                .warning("unread-param", param.key_span, format!("nothing reads `$params.{}`", param.key))
+                .help("remove it, or use it in an expression, a `path`, a `query` or `ids`");
         }
     }
 }

@@ -13,6 +13,7 @@ mod fields;
 mod grammar;
 mod json;
 mod output;
+mod param;
 mod params;
 mod request;
 mod seed;
@@ -40,6 +41,7 @@ pub use doubts::ABOUT_THE_ADDRESS;
 use fields::{Fields, Keys};
 pub(crate) use grammar::is_pipeline_name;
 pub(in crate::spec) use grammar::{duration_text, is_identifier};
+use param::Params;
 use stage::Names;
 
 static PIPELINE: Keys = Keys {
@@ -150,7 +152,7 @@ fn pipeline(root: &Node, overrides: &[(String, String)], faults: &mut Faults) ->
     params::override_with(&mut params, overrides, faults);
     let api = api::decode(fields.get("api"), faults);
     let max_failures = api::max_failures(fields.get("max_failures"), faults);
-    let stages = fields.require("stages", faults).and_then(|entry| stages(entry, faults));
+    let stages = fields.require("stages", faults).and_then(|entry| stages(entry, Params(&params), faults));
     if !faults.has_errors() {
         doubts::look(entries, &api, faults);
     }
@@ -234,7 +236,7 @@ fn name(entry: &Entry, faults: &mut Faults) -> Option<String> {
     None
 }
 
-fn stages(entry: &Entry, faults: &mut Faults) -> Option<Vec<Stage>> {
+fn stages(entry: &Entry, params: Params<'_>, faults: &mut Faults) -> Option<Vec<Stage>> {
     let NodeValue::Map(entries) = &entry.value.value else {
         if !expect::is_broken(&entry.value) {
             expect::wrong("stages", &entry.value, "a mapping of names to stages", faults)
@@ -255,7 +257,7 @@ fn stages(entry: &Entry, faults: &mut Faults) -> Option<Vec<Stage>> {
     }
     let names = Names(entries.iter().map(|entry| entry.key.as_str()).collect());
     let stages: Vec<Option<Stage>> =
-        entries.iter().map(|entry| stage::decode(entry, &names, faults)).collect();
+        entries.iter().map(|entry| stage::decode(entry, &names, params, faults)).collect();
     let stages: Vec<Stage> = stages.into_iter().flatten().collect();
     one_table_a_file(&stages, faults);
     Some(stages)

@@ -10,9 +10,10 @@ use super::super::model::{Located, PathTemplate, Query};
 use super::super::path_template::TemplateError;
 use super::super::tree::{Entry, Node, NodeValue};
 use super::expect;
+use super::param::{Params, QueryValue};
 
 /// Reads `path`.
-pub(super) fn path(entry: &Entry, faults: &mut Faults) -> Option<Located<PathTemplate>> {
+pub(super) fn path(entry: &Entry, params: Params<'_>, faults: &mut Faults) -> Option<Located<PathTemplate>> {
     if let NodeValue::Map(_) = entry.value.value {
         // `path: {id}` is a mapping to YAML.
         expect::wrong(&entry.key, &entry.value, "a path such as `/movie/{id}`", faults)
@@ -20,6 +21,7 @@ pub(super) fn path(entry: &Entry, faults: &mut Faults) -> Option<Located<PathTem
         return None;
     }
     let text = expect::text(&entry.key, &entry.value, faults)?;
+    let text = Located::new(params.into_path(&text.value, text.span, faults)?, text.span);
     match PathTemplate::parse_path(&text.value) {
         Ok(template) => Some(Located::new(template, text.span)),
         Err(error) => {
@@ -71,8 +73,12 @@ fn meant(text: &str) -> Option<String> {
 }
 
 /// Reads the `path` of a seed, where there is no item yet that could fill a placeholder.
-pub(super) fn seed_path(entry: &Entry, faults: &mut Faults) -> Option<Located<PathTemplate>> {
-    let path = path(entry, faults)?;
+pub(super) fn seed_path(
+    entry: &Entry,
+    params: Params<'_>,
+    faults: &mut Faults,
+) -> Option<Located<PathTemplate>> {
+    let path = path(entry, params, faults)?;
     let field = path.value.fields().next().map(str::to_owned);
     if let Some(field) = field {
         faults
@@ -99,7 +105,7 @@ pub(super) enum Asks {
 }
 
 /// Reads `query`.
-pub(super) fn query(entry: Option<&Entry>, asks: Asks, faults: &mut Faults) -> Query {
+pub(super) fn query(entry: Option<&Entry>, params: Params<'_>, asks: Asks, faults: &mut Faults) -> Query {
     let mut query = Query::new();
     let Some(entry) = entry else { return query };
     let NodeValue::Map(parameters) = &entry.value.value else {
@@ -127,14 +133,21 @@ pub(super) fn query(entry: Option<&Entry>, asks: Asks, faults: &mut Faults) -> Q
         }
         let Some(scalar) = expect::scalar(&parameter.key, &parameter.value, takes, faults) else { continue };
         let span = parameter.value.span;
-        match PathTemplate::parse(&scalar.text) {
-            Ok(value) if asks == Asks::SeedPages && value.fields().next().is_some() => {
-                faults
-                    .error("bad-query", span, "a seed has no item that could fill a placeholder")
-                    .help("write the value itself, or take it from the environment: `${env:NAME}`");
+        match params.into_query(&scalar.text, span, faults) {
+            Some(QueryValue::Template(value))
+                if asks == Asks::SeedPages && value.fields().next().is_some() =>
+            {
+                faults.error("bad-query", span, "a seed has no item that could fill a placeholder").help(
+                    "write the value itself, or take it from a param or the environment: `$params.NAME`, `${env:NAME}`",
+                );
             }
-            Ok(value) => query.push((parameter.key.clone(), Located::new(value, span))),
-            Err(error) => template_fault("bad-query", &error, Located::new(String::new(), span), faults),
+            Some(QueryValue::Template(value)) => {
+                query.push((parameter.key.clone(), Located::new(value, span)));
+            }
+            Some(QueryValue::Faulty(error)) => {
+                template_fault("bad-query", &error, Located::new(String::new(), span), faults);
+            }
+            Some(QueryValue::Absent) | None => {}
         }
     }
     query

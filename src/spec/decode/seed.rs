@@ -4,10 +4,11 @@ use serde_json::{Map, Value};
 
 use super::super::fault::Faults;
 use super::super::language::{self, ESTIMATE_MAX, PAGES_MAX, SEED_NEEDS_PATH};
-use super::super::model::{ChangesKind, ExportKind, Kind, Seed, SeedSource};
+use super::super::model::{ChangesKind, ExportKind, Kind, Seed, SeedSource, Span};
 use super::super::scalar::{Core, Style};
 use super::super::tree::{Entry, Node, NodeValue};
 use super::fields::{Fields, Keys};
+use super::param::{self, Params};
 use super::request::{self, Asks};
 use super::{expect, grammar, json, seed_file, settings};
 
@@ -40,7 +41,12 @@ pub(super) static KEYS: Keys = Keys {
 };
 
 /// Reads the keys of a seed. `entries` are all of them, to see sources of later versions.
-pub(super) fn decode(fields: Fields<'_>, entries: &[Entry], faults: &mut Faults) -> Option<Kind> {
+pub(super) fn decode(
+    fields: Fields<'_>,
+    entries: &[Entry],
+    params: Params<'_>,
+    faults: &mut Faults,
+) -> Option<Kind> {
     let where_ = fields.get("where").and_then(|entry| expect::expression(entry, faults));
     let requests = settings::requests(fields, faults);
     let has_path = fields.get("path").is_some();
@@ -72,17 +78,17 @@ pub(super) fn decode(fields: Fields<'_>, entries: &[Entry], faults: &mut Faults)
     }
     let estimate = estimate(fields, &sources, faults);
     let source = match sources.first()?.key.as_str() {
-        "ids" => ids(sources[0], faults).map(SeedSource::Items),
+        "ids" => ids(sources[0], params, faults).map(SeedSource::Items),
         "items" => items(sources[0], faults).map(SeedSource::Items),
         "range" => range(sources[0], faults),
         "file" => seed_file::decode(sources[0], faults).map(SeedSource::File),
         "export" => list(sources[0], &ExportKind::ALL, &EXPORT_SLIPS, faults).map(SeedSource::Export),
         "changes" => list(sources[0], &ChangesKind::ALL, &CHANGES_SLIPS, faults).map(SeedSource::Changes),
         "path" => Some(SeedSource::Path {
-            query: request::query(fields.get("query"), Asks::SeedPages, faults),
+            query: request::query(fields.get("query"), params, Asks::SeedPages, faults),
             pages: request::pages(fields.get("pages"), PAGES_MAX, faults),
             items: fields.get("items").and_then(|entry| expect::expression(entry, faults)),
-            path: request::seed_path(sources[0], faults)?,
+            path: request::seed_path(sources[0], params, faults)?,
         }),
         _ => None,
     }?;
@@ -120,10 +126,62 @@ fn list<T: Copy>(
     None
 }
 
-fn ids(entry: &Entry, faults: &mut Faults) -> Option<Vec<Value>> {
+fn ids(entry: &Entry, params: Params<'_>, faults: &mut Faults) -> Option<Vec<Value>> {
+    if let NodeValue::Scalar(scalar) = &entry.value.value
+        && let Some(name) = param::name(&scalar.text)
+    {
+        let span = entry.value.span;
+        return match params.value(name, span, faults)? {
+            Value::Array(ids) => ids.iter().map(|id| id_of_param(name, id, span, faults)).collect(),
+            value => {
+                let title = format!(
+                    "`ids` takes a list of ids, and `{}{name}` is {}",
+                    param::PREFIX,
+                    param::told(value)
+                );
+                faults
+                    .error("param-type", span, title)
+                    .help(format!("write `[{}{name}]` for one id", param::PREFIX));
+                None
+            }
+        };
+    }
     let list = expect::list(entry, "a list of ids", faults)?;
     warn_empty(entry, list, faults);
-    list.iter().map(|node| id(node, faults)).collect::<Vec<_>>().into_iter().collect()
+    list.iter()
+        .map(|node| match &node.value {
+            NodeValue::Scalar(scalar) if let Some(name) = param::name(&scalar.text) => {
+                let value = params.value(name, node.span, faults)?;
+                id_of_param(name, value, node.span, faults)
+            }
+            _ => id(node, faults),
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
+        .collect()
+}
+
+/// A param, or an element of one, as an item, `{id: …}`.
+fn id_of_param(name: &str, value: &Value, span: Span, faults: &mut Faults) -> Option<Value> {
+    let is_id = match value {
+        Value::Number(number) => number.is_i64(),
+        Value::String(text) => !text.is_empty(),
+        _ => false,
+    };
+    if is_id {
+        return Some(with_id(value.clone()));
+    }
+    let (prefix, told) = (param::PREFIX, param::told(value));
+    let fault = faults.error(
+        "param-type",
+        span,
+        format!("`ids` takes whole numbers and text, and `{prefix}{name}` has {told}"),
+    );
+    match value {
+        Value::Array(_) => fault.help(format!("write `ids: {prefix}{name}` for a list of ids")),
+        _ => fault.help("an id is a whole number or a text"),
+    };
+    None
 }
 
 /// An id as an item, `{id: …}`.

@@ -6,6 +6,7 @@ use super::super::model::{Expand, Fetch, Filter, Kind, Located, Port, PortRef, S
 use super::super::nearest::nearest;
 use super::super::tree::{Entry, Node, NodeValue};
 use super::fields::{Fields, Keys};
+use super::param::Params;
 use super::request::{self, Asks};
 use super::{expect, grammar, seed, settings, table};
 
@@ -46,7 +47,12 @@ static FILTER: Keys = Keys { elsewhere: &[("when", "a filter has `where`")], ..K
 pub(super) struct Names<'a>(pub(super) Vec<&'a str>);
 
 /// Reads one entry of `stages`.
-pub(super) fn decode(entry: &Entry, names: &Names<'_>, faults: &mut Faults) -> Option<Stage> {
+pub(super) fn decode(
+    entry: &Entry,
+    names: &Names<'_>,
+    params: Params<'_>,
+    faults: &mut Faults,
+) -> Option<Stage> {
     let id = Located::new(StageId(entry.key.as_str().into()), entry.key_span);
     if !grammar::is_stage_name(&entry.key) {
         let fault =
@@ -120,24 +126,24 @@ pub(super) fn decode(entry: &Entry, names: &Names<'_>, faults: &mut Faults) -> O
     let reads = kind_name.value != "seed";
     let from = if reads { from(fields.get("from"), names, faults) } else { Vec::new() };
     let kind = match kind_name.value.as_str() {
-        "seed" => seed::decode(fields, entries, faults)?,
-        "fetch" => fetch(fields, faults)?,
-        "expand" => expand(fields, names, faults),
+        "seed" => seed::decode(fields, entries, params, faults)?,
+        "fetch" => fetch(fields, params, faults)?,
+        "expand" => expand(fields, names, params, faults),
         "filter" => filter(fields, faults)?,
         _ => table::decode(fields, faults)?,
     };
     Some(Stage { id, from, kind })
 }
 
-fn fetch(fields: Fields<'_>, faults: &mut Faults) -> Option<Kind> {
-    let query = request::query(fields.get("query"), Asks::Document, faults);
+fn fetch(fields: Fields<'_>, params: Params<'_>, faults: &mut Faults) -> Option<Kind> {
+    let query = request::query(fields.get("query"), params, Asks::Document, faults);
     let append = request::append(fields.get("append"), faults);
     let requests = settings::requests(fields, faults);
-    let path = fields.require("path", faults).and_then(|entry| request::path(entry, faults))?;
+    let path = fields.require("path", faults).and_then(|entry| request::path(entry, params, faults))?;
     Some(Kind::Fetch(Fetch { path, query, append, requests }))
 }
 
-fn expand(fields: Fields<'_>, names: &Names<'_>, faults: &mut Faults) -> Kind {
+fn expand(fields: Fields<'_>, names: &Names<'_>, params: Params<'_>, faults: &mut Faults) -> Kind {
     let has_path = fields.get("path").is_some();
     let has_items = fields.get("items").is_some();
     if !has_path {
@@ -178,11 +184,11 @@ fn expand(fields: Fields<'_>, names: &Names<'_>, faults: &mut Faults) -> Kind {
     let take = bound("take", 1, TAKE_MAX);
     let mut expression = |key: &str| fields.get(key).and_then(|entry| expect::expression(entry, faults));
     let (when, items, where_) = (expression("when"), expression("items"), expression("where"));
-    let path = fields.get("path").and_then(|entry| request::path(entry, faults));
+    let path = fields.get("path").and_then(|entry| request::path(entry, params, faults));
     let fuse = fields.get("fuse").and_then(|entry| expect::boolean(entry, faults));
     Kind::Expand(Expand {
         path,
-        query: request::query(fields.get("query"), Asks::Pages, faults),
+        query: request::query(fields.get("query"), params, Asks::Pages, faults),
         pages: request::pages(fields.get("pages"), 1, faults),
         fuse: fuse.unwrap_or(true),
         when,

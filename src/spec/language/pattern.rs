@@ -52,13 +52,15 @@ pub(super) static RANGE: Pattern = pattern(
     "Two whole numbers with `..` between them; both ends are in it.",
 );
 pub(super) static PATH: Pattern = pattern(
-    r"(?:/(?:[^/?#\\{}\s\u0000-\u001f\u007f-\u009f]|\{[A-Za-z_][A-Za-z0-9_]*\})+)+",
-    "Starts with `/`, below the base URL; `{field}` is filled from the item.",
+    r"(?:/(?:[^/?#\\{}\s\u0000-\u001f\u007f-\u009f]|\{(?:\$params\.)?[A-Za-z_][A-Za-z0-9_]*\})+)+",
+    "Starts with `/`, below the base URL; `{field}` is filled from the item, `{$params.NAME}` from a param.",
 );
 pub(super) static SEED_PATH: Pattern = pattern(
-    r"(?:/[^/?#\\{}\s\u0000-\u001f\u007f-\u009f]+)+",
-    "Starts with `/`, below the base URL; without placeholders, as there is no item yet.",
+    r"(?:/(?:[^/?#\\{}\s\u0000-\u001f\u007f-\u009f]|\{\$params\.[A-Za-z_][A-Za-z0-9_]*\})+)+",
+    "Starts with `/`, below the base URL; without `{field}`, as there is no item yet.",
 );
+/// The whole of a text that is a param.
+pub(super) static PARAM: Pattern = pattern(r"\s*\$params\.[A-Za-z_][A-Za-z0-9_]*\s*", "`$params.NAME`.");
 pub(super) static APPEND_NAME: Pattern = pattern("[A-Za-z0-9_/-]+", "The name of a sub-request.");
 pub(super) static OUTPUT_PATH: Pattern = pattern(
     r"(?![\s\S]*://)[^\u0000-\u001f\u007f-\u009f]*[^/\u0000-\u001f\u007f-\u009f]\.[^./\u0000-\u001f\u007f-\u009f]+",

@@ -25,13 +25,16 @@ pub(in super::super) static SEED: Object = Object {
             Key::new("kind", Takes::Exactly("seed"), "Hands on items from nothing.").required(),
             Key::new(
                 "ids",
-                Takes::List(&List {
-                    of: Takes::Id,
-                    least: 0,
-                    most: None,
-                    distinct: false,
-                }),
-                "The ids to start from: whole numbers or text. Each becomes the item `{id: …}`.",
+                Takes::Either(&[
+                    Takes::List(&List {
+                        of: Takes::Id,
+                        least: 0,
+                        most: None,
+                        distinct: false,
+                    }),
+                    Takes::Text(&pattern::PARAM),
+                ]),
+                "The ids to start from: whole numbers or text, or params of either. Each becomes the item `{id: …}`.",
             )
             .examples(&["[1726, 10138, 24428]"]),
             Key::new(
@@ -284,8 +287,8 @@ const PATH: Key = Key::new("path", Takes::Text(&pattern::PATH), "What is asked f
 const QUERY: Key = Key::new(
     "query",
     Takes::Names(&QUERY_NAMES),
-    "Parameters of the request by name, as TMDB's reference calls them; `{field}` in a value is filled from the item. \
-     Pages, sub-requests and the credential have keys and places of their own.",
+    "Parameters of the request by name, as TMDB's reference calls them; `{field}` in a value is filled from the item, \
+     `{$params.NAME}`, or `$params.NAME` alone, from a param; one that is null is not sent. Pages, sub-requests and the credential have keys and places of their own.",
 )
 .default("{}")
 .examples(&[r#"{"with_keywords": 180547, "sort_by": "popularity.desc"}"#]);

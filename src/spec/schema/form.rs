@@ -37,7 +37,7 @@ pub(super) fn form(takes: Takes) -> Value {
             "`true` or `false`, without quotes.",
         ),
         Takes::Scalar => {
-            let template = format!(r"(?:[^{{}}]|\{{{}\}})+", IDENTIFIER.regex);
+            let template = format!(r"(?:[^{{}}]|\{{(?:\$params\.)?{}\}})+", IDENTIFIER.regex);
             json!({ "type": ["string", "number", "boolean"], "pattern": whole(&template) })
         }
         Takes::Choice(words) => choice(words),
