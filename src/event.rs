@@ -50,6 +50,15 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+    /// A file came whole from the API's file host: an export of ids.
+    FileFetched {
+        /// The seed.
+        stage: StageId,
+        /// Its path there.
+        file: String,
+        /// As it is sent, compressed.
+        bytes: u64,
+    },
     /// A fetch stage took on an item that it had not seen before.
     ItemAdmitted {
         /// The fetch stage.

@@ -1,6 +1,7 @@
 //! What can go wrong in a command, with its exit code, its name for machines and the way out, in one match.
 
 mod of_store;
+mod seeds;
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -232,8 +233,9 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
             let exit = if error.fault.is_system() { Failed } else { Exit::Invalid };
             Verdict { exit, code: "seed-file", hints: vec![error.fault.hint()] }
         }
+        RunError::Export { error, .. } => seeds::of_export(error),
         RunError::Probe { .. } => verdict(Failed, "probe", &["without `--probe` the plan asks nothing"]),
-        RunError::NotYet { key, word, .. } => not_yet(key, word),
+        RunError::NotYet { key, word, .. } => seeds::not_yet(key, word),
         RunError::Spool { .. } => verdict(Failed, "spool", &["TMPDIR names the folder for temporary files"]),
         RunError::Endless { .. } => verdict(
             Failed,
@@ -255,18 +257,6 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
 }
 
 /// What to use in place of a seed that no run reads yet.
-fn not_yet(key: &str, word: &str) -> Verdict {
-    let hint = if key == "export" {
-        let name = format!("{word}_ids_MM_DD_YYYY.json.gz");
-        format!(
-            "download https://files.tmdb.org/p/exports/{name} and read that: `file: {{path: {name}, column: id}}`"
-        )
-    } else {
-        format!("ask for the list itself: `path: /{word}/changes` has the last 24 hours")
-    };
-    Verdict { exit: Exit::Invalid, code: "not-available-yet", hints: vec![hint] }
-}
-
 fn of_sink(error: &SinkError) -> Verdict {
     use Exit::{Failed, Invalid, Locked};
     match error {

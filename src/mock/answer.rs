@@ -15,7 +15,16 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Bytes,
     pub(super) max_age: u32,
-    pub(super) html: bool,
+    pub(super) kind: Kind,
+}
+
+/// What a body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Json,
+    Html,
+    /// A file as it is, whose length is told.
+    File,
 }
 
 impl Answer {
@@ -23,12 +32,17 @@ impl Answer {
     pub(super) fn object(max_age: u32, fill: impl FnOnce(&mut Json)) -> Self {
         let mut json = Json::new();
         json.object(fill);
-        Self { status: 200, body: json.into_bytes().into(), max_age, html: false }
+        Self { status: 200, body: json.into_bytes().into(), max_age, kind: Kind::Json }
+    }
+
+    /// A file.
+    pub(super) fn file(body: Bytes) -> Self {
+        Self { status: 200, body, max_age: 0, kind: Kind::File }
     }
 
     /// An answer of any status from a body as recorded.
     pub(super) fn recorded(status: u16, body: Bytes) -> Self {
-        Self { status, body, max_age: MAX_AGE, html: false }
+        Self { status, body, max_age: MAX_AGE, kind: Kind::Json }
     }
 
     fn error(status: u16, code: u32, message: &str) -> Self {
@@ -38,11 +52,11 @@ impl Answer {
             json.put_int("status_code", code);
             json.put_str("status_message", message);
         });
-        Self { status, body: json.into_bytes().into(), max_age: 0, html: false }
+        Self { status, body: json.into_bytes().into(), max_age: 0, kind: Kind::Json }
     }
 
     fn fixed(status: u16, body: &'static str) -> Self {
-        Self { status, body: Bytes::from_static(body.as_bytes()), max_age: 0, html: false }
+        Self { status, body: Bytes::from_static(body.as_bytes()), max_age: 0, kind: Kind::Json }
     }
 
     pub(super) fn not_found() -> Self {
@@ -68,7 +82,7 @@ impl Answer {
     pub(super) fn bad_gateway() -> Self {
         let page = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
                     <center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>CloudFront</center>\r\n</body>\r\n</html>\r\n";
-        Self { html: true, ..Self::fixed(502, page) }
+        Self { kind: Kind::Html, ..Self::fixed(502, page) }
     }
 
     pub(super) fn invalid_page() -> Self {

@@ -12,8 +12,8 @@ use super::words;
 /// TMDB's id of the studio that made every film of the Marvel table.
 const MARVEL_STUDIOS: u32 = 420;
 /// Ids of the invented companies start here; they are ours.
-const FIRST_COMPANY: u32 = 1_001;
-const COMPANIES: u32 = 500;
+pub(super) const FIRST_COMPANY: u32 = 1_001;
+pub(super) const COMPANIES: u32 = 500;
 
 /// `count` ids of invented companies, each once.
 pub(super) fn draw_companies(dice: &mut Dice, count: u32) -> Vec<u32> {
@@ -70,6 +70,11 @@ impl Catalogue {
         let name = words::company(&mut dice);
         let country = if dice.percent(80) { LANGUAGES[dice.below(13) as usize].country } else { "" };
         Company { name, country, has_logo, dice }
+    }
+
+    /// The name of a company that is there.
+    pub(super) fn company_name(&self, id: u32) -> String {
+        self.company(id).name
     }
 
     /// Whether `/company/{id}` is there.

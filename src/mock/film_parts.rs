@@ -17,7 +17,7 @@ const FIRST_KEYWORD: u32 = 3_001;
 const FIRST_MARVEL_COLLECTION: u32 = 700_001;
 const FIRST_COLLECTION: u32 = 800_000;
 /// Films that stand next to each other, of which the first few may be a collection.
-const COLLECTION_STRIDE: u32 = 8;
+pub(super) const COLLECTION_STRIDE: u32 = 8;
 const COLLECTION_FILMS: u32 = 3;
 
 impl View<'_> {
@@ -206,6 +206,17 @@ impl View<'_> {
 pub(super) fn keyword(id: u32) -> Option<(u32, String)> {
     let number = id.checked_sub(FIRST_KEYWORD)?;
     (number < words::KEYWORDS_TOTAL).then(|| (number, words::keyword(number)))
+}
+
+/// The keyword of this number: its id and name.
+pub(super) fn keyword_id(number: u32) -> Option<(u32, String)> {
+    let id = FIRST_KEYWORD + number;
+    keyword(id).map(|(_, name)| (id, name))
+}
+
+/// The id of the collection of this number, if it has one of its own.
+pub(super) fn collection_id(number: u32) -> Option<u32> {
+    FIRST_COLLECTION.checked_add(number)
 }
 
 /// Writes what a film says of its collection.

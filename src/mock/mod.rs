@@ -24,6 +24,7 @@ mod company;
 mod config;
 mod dice;
 mod discover;
+mod exports;
 mod fault;
 mod film_body;
 mod film_parts;

@@ -205,6 +205,19 @@ impl Catalogue {
         u32::try_from(at).ok().map(Person::Marvel)
     }
 
+    /// How many people there are.
+    pub(super) fn people_total(&self) -> u32 {
+        self.places().next_multiple_of(1 << BUSINESS_BITS).saturating_add(marvel_people())
+    }
+
+    /// The person at a place below [`Catalogue::people_total`]: the Marvel people come first.
+    pub(super) fn person_at(&self, place: u32) -> Option<Person> {
+        match place.checked_sub(marvel_people()) {
+            Some(number) => self.person(FIRST_PERSON.checked_add(number)?),
+            None => Some(Person::Marvel(place)),
+        }
+    }
+
     /// The parts that a person has played, in films that exist.
     pub(super) fn parts(&self, person: Person) -> Vec<Part> {
         let number = match person {
@@ -253,6 +266,10 @@ impl Catalogue {
 fn direct(film: u32, at: u32) -> Work {
     let (department, job) = JOBS[0];
     Work { film, person: Person::Marvel(at), department, job }
+}
+
+fn marvel_people() -> u32 {
+    u32::try_from(MARVEL.person_ids.len()).expect("a few hundred")
 }
 
 fn marvel_parts(at: u32) -> Vec<Part> {

@@ -70,6 +70,15 @@ impl View<'_> {
         put_image(json, "profile_path", &mut facts.dice, facts.has_profile);
     }
 
+    /// The line of a person in the export.
+    pub(super) fn person_line(&self, json: &mut Json, person: Person) {
+        let facts = self.person_facts(person);
+        json.put_bool("adult", facts.adult);
+        json.put_int("id", person.id());
+        json.put_str("name", &facts.name);
+        json.put_decimal("popularity", facts.popularity);
+    }
+
     /// `/person/{id}`.
     pub(super) fn person(&self, json: &mut Json, person: Person) {
         let Facts { name, original_name, gender, adult, department, popularity, has_profile, mut dice } =

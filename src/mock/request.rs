@@ -45,6 +45,14 @@ impl Request {
         (version == "3").then(|| rest.iter().map(String::as_str).collect())
     }
 
+    /// The name of an export's file, if this asks for one.
+    pub(super) fn export(&self) -> Option<&str> {
+        match self.segments.as_slice() {
+            [p, exports, name] if p == "p" && exports == "exports" => Some(name),
+            _ => None,
+        }
+    }
+
     /// Path and sorted query: what makes two requests the same one.
     pub(super) fn canonical(&self) -> &str {
         &self.canonical

@@ -28,6 +28,7 @@ use super::answer::Answer;
 use super::catalogue::Catalogue;
 use super::config::{Auth, Config, Fault, FaultKind, Latency};
 use super::dice::mix;
+use super::exports::Exports;
 use super::fault::Faults;
 use super::limit::Window;
 use super::recordings::{Recordings, RecordingsError};
@@ -88,6 +89,7 @@ pub async fn start(config: Config) -> Result<Mock, MockError> {
     let addr = listener.local_addr().map_err(listen)?;
     let state = Arc::new(State {
         api: Api::new(Catalogue { seed: config.seed, films: config.films }),
+        exports: Exports::default(),
         recordings,
         window: config.rate_limit.map(|limit| Mutex::new(Window::new(limit))),
         faults: Mutex::new(Faults::new(config.seed, &config.faults)),
@@ -204,6 +206,7 @@ struct Reset;
 #[derive(Debug)]
 struct State {
     api: Api,
+    exports: Exports,
     recordings: Option<Recordings>,
     window: Option<Mutex<Window>>,
     faults: Mutex<Faults>,
@@ -229,13 +232,14 @@ impl State {
         request: &Request,
         now: Instant,
     ) -> Result<(Answer, bool), Reset> {
-        if let Some(window) = &self.window
+        let file = request.export();
+        if let Some(window) = self.window.as_ref().filter(|_| file.is_none())
             && !locked(window).admit(now)
         {
             self.counter.refused();
             return Ok((Answer::too_many_requests(), false));
         }
-        if !self.knows(http.headers(), request) {
+        if file.is_none() && !self.knows(http.headers(), request) {
             return Ok((Answer::unauthorized(), false));
         }
         let fault = locked(&self.faults).meet(request);
@@ -257,14 +261,28 @@ impl State {
             Some(FaultKind::Cut | FaultKind::Slow) | None if http.method() != Method::GET => {
                 Answer::not_found()
             }
-            Some(FaultKind::Cut | FaultKind::Slow) | None => self.answer(request),
+            Some(FaultKind::Cut | FaultKind::Slow) | None => match file {
+                Some(name) => self.export(request, name).await,
+                None => self.answer(request),
+            },
         };
         Ok((answer, fault == Some(FaultKind::Cut)))
     }
 
+    async fn export(&self, request: &Request, name: &str) -> Answer {
+        if let Some(recorded) = self.recorded(request) {
+            return recorded;
+        }
+        let file = self.exports.file(&self.api.catalogue, name).await;
+        file.map_or_else(Answer::not_found, Answer::file)
+    }
+
     fn answer(&self, request: &Request) -> Answer {
-        let recorded = self.recordings.as_ref().and_then(|recordings| recordings.answer(request));
-        recorded.unwrap_or_else(|| self.api.answer(request))
+        self.recorded(request).unwrap_or_else(|| self.api.answer(request))
+    }
+
+    fn recorded(&self, request: &Request) -> Option<Answer> {
+        self.recordings.as_ref().and_then(|recordings| recordings.answer(request))
     }
 
     fn knows(&self, headers: &HeaderMap, request: &Request) -> bool {

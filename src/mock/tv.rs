@@ -115,6 +115,14 @@ impl View<'_> {
         if self.language == "en" { words::english_overview(&mut dice) } else { String::new() }
     }
 
+    /// The line of a series in the export.
+    pub(super) fn series_line(&self, json: &mut Json, series: &Series) {
+        let (_, original_name) = self.catalogue.series_name(series);
+        json.put_int("id", series.id);
+        json.put_str("original_name", &original_name);
+        json.put_decimal("popularity", series.popularity);
+    }
+
     /// `/tv/{id}`.
     pub(super) fn series(&self, json: &mut Json, series: &Series) {
         let catalogue = self.catalogue;

@@ -13,7 +13,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::answer::Answer;
+use super::answer::{Answer, Kind};
 
 /// Smaller bodies are sent as they are.
 const GZIP_MIN_BYTES: usize = 256;
@@ -26,6 +26,8 @@ const GZIP_MIN_BYTES: usize = 256;
 pub(super) struct Payload {
     bytes: Option<Bytes>,
     then: Then,
+    /// The length that is told, if it is.
+    told: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +40,11 @@ enum Then {
 
 impl Payload {
     fn whole(bytes: Bytes) -> Self {
-        Self { bytes: Some(bytes), then: Then::End }
+        Self { bytes: Some(bytes), then: Then::End, told: None }
     }
 
     fn cut(bytes: &Bytes) -> Self {
-        Self { bytes: Some(bytes.slice(..bytes.len() / 2)), then: Then::Flush }
+        Self { bytes: Some(bytes.slice(..bytes.len() / 2)), then: Then::Flush, told: None }
     }
 }
 
@@ -73,7 +75,7 @@ impl Body for Payload {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
+        self.told.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
@@ -84,14 +86,21 @@ pub(super) fn response(
     retry_after: bool,
     cut: bool,
 ) -> Response<Payload> {
-    let Answer { status, body, max_age, html } = answer;
-    let zipped = (body.len() >= GZIP_MIN_BYTES && accepts_gzip(request)).then(|| gzip(&body));
+    let Answer { status, body, max_age, kind } = answer;
+    let zipped =
+        (kind != Kind::File && body.len() >= GZIP_MIN_BYTES && accepts_gzip(request)).then(|| gzip(&body));
     let sent = zipped.clone().unwrap_or_else(|| body.clone());
+    let told = (kind == Kind::File).then_some(sent.len() as u64);
     let payload = if cut { Payload::cut(&sent) } else { Payload::whole(sent) };
+    let payload = Payload { told, ..payload };
     let mut response = Response::new(payload);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    let content_type = if html { "text/html" } else { "application/json;charset=utf-8" };
+    let content_type = match kind {
+        Kind::Json => "application/json;charset=utf-8",
+        Kind::Html => "text/html",
+        Kind::File => "application/gzip",
+    };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::SERVER, HeaderValue::from_static("openresty"));
     headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
@@ -99,7 +108,7 @@ pub(super) fn response(
     if zipped.is_some() {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    if status == 200 {
+    if status == 200 && kind != Kind::File {
         let etag = format!("W/\"{:032x}\"", xxh3_128(&body));
         insert(headers, header::ETAG, &etag);
         // What is left of the time for which TMDB's own cache holds the answer.

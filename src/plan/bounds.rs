@@ -134,6 +134,7 @@ fn size(plan: &Plan, outlook: &Outlook, index: StageIndex, estimated: bool) -> O
             let probed = outlook.probed.get(&index).and_then(|probe| probe.items);
             probed.map(|items| items.min(readable)).or(seed.estimate)
         }
+        SeedItems::Export(export) => at_most(export.limit, seed.estimate.filter(|_| estimated)),
         _ if estimated => seed.estimate,
         _ => None,
     };

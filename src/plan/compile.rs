@@ -149,7 +149,7 @@ impl Compiler<'_> {
                 items.map(|items| SeedItems::Pages { request, pages: pages.get(), items })
             }
             SeedSource::File(file) => Some(SeedItems::File(file.clone())),
-            SeedSource::Export(kind) => Some(SeedItems::Export(*kind)),
+            SeedSource::Export(export) => Some(SeedItems::Export(export.clone())),
             SeedSource::Changes(kind) => Some(SeedItems::Changes(*kind)),
         };
         Some(SeedPlan { source: source?, where_: where_?, estimate: seed.estimate })

@@ -169,7 +169,13 @@ fn seeds(seed: &SeedPlan) -> Value {
             "format": file.format.as_str(),
             "column": file.column.as_ref().map(|column| &column.value),
         }),
-        SeedItems::Export(kind) => json!({ "from": "export", "list": kind.as_str() }),
+        SeedItems::Export(export) => json!({
+            "from": "export",
+            "list": export.kind.as_str(),
+            "date": export.date.map(|date| date.to_string()),
+            "order": export.order.as_str(),
+            "limit": export.limit,
+        }),
         SeedItems::Changes(kind) => json!({ "from": "changes", "list": kind.as_str() }),
     };
     value["estimate"] = json!(seed.estimate);

@@ -54,7 +54,7 @@ fn lines(plan: &Plan, index: StageIndex) -> Vec<String> {
             SeedItems::Range { first, last } => format!("{first} to {last}"),
             SeedItems::Pages { request, .. } => request.path().to_string(),
             SeedItems::File(file) => file.path.value.display().to_string(),
-            SeedItems::Export(kind) => format!("export of {}", kind.as_str()),
+            SeedItems::Export(export) => format!("export of {}", export.kind.as_str()),
             SeedItems::Changes(kind) => format!("changes of {}", kind.as_str()),
         }),
         StageKind::Fetch(fetch) => {

@@ -57,7 +57,7 @@ mod show_tests;
 #[cfg(test)]
 mod tests;
 
-use crate::spec::{Api, ChangesKind, ExportKind, MaxFailures, Order, Port, Rate, SeedFile, StageId};
+use crate::spec::{Api, ChangesKind, MaxFailures, Order, Port, Rate, SeedExport, SeedFile, StageId};
 
 /// Rows of a record batch: enough that encoding is done in long runs, small enough to hold three of each table.
 pub const BATCH_ROWS: usize = 1024;
@@ -166,8 +166,8 @@ pub enum SeedItems {
     },
     /// Rows of a file.
     File(SeedFile),
-    /// The ids of a daily export. No run reads them yet.
-    Export(ExportKind),
+    /// The ids of a daily export.
+    Export(SeedExport),
     /// What has changed. No run reads it yet.
     Changes(ChangesKind),
 }

@@ -11,7 +11,6 @@ pub(super) fn notes(plan: &Plan) -> Vec<String> {
     for stage in &plan.stages {
         if let StageKind::Seed(seed) = &stage.kind {
             let key = match &seed.source {
-                SeedItems::Export(kind) => format!("export: {}", kind.as_str()),
                 SeedItems::Changes(kind) => format!("changes: {}", kind.as_str()),
                 _ => continue,
             };

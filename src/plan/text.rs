@@ -12,7 +12,7 @@ use super::{
     ExpandPlan, FirstPage, ItemEdge, Plan, SeedItems, SeedPlan, Source, StageIndex, StageKind, StagePlan,
     TablePlan,
 };
-use crate::spec::{Format, MaxFailures, OnMismatch, Order, Port};
+use crate::spec::{ExportOrder, Format, MaxFailures, OnMismatch, Order, Port};
 
 /// Where the values of a stage's lines stand.
 const LABEL: usize = 12;
@@ -189,8 +189,12 @@ fn describe_seed(seed: &SeedPlan, text: &mut Text) -> bool {
             text.say("gives", rows);
             false
         }
-        SeedItems::Export(kind) => {
-            text.say("gives", format_args!("the daily export of {}", kind.as_str()));
+        SeedItems::Export(export) => {
+            let day = export.date.map_or_else(|| "the latest day".to_owned(), |date| date.to_string());
+            let order = if export.order == ExportOrder::Popularity { ", most popular first" } else { "" };
+            let limit = export.limit.map_or_else(String::new, |limit| format!(", up to {limit}"));
+            let kind = export.kind.as_str();
+            text.say("gives", format_args!("the daily export of {kind} of {day}{order}{limit}"));
             false
         }
         SeedItems::Changes(kind) => {

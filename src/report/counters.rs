@@ -153,7 +153,7 @@ impl Listener for Counters {
                 rare.run = Some(run.clone());
                 rare.source = Some(source.clone());
             }
-            Event::StateRecovered { .. } => {}
+            Event::StateRecovered { .. } | Event::FileFetched { .. } => {}
             Event::RunResumed { since, documents } => {
                 self.rare().resumed = Some(Resumed { since: *since, documents: *documents });
             }

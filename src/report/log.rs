@@ -18,6 +18,7 @@ impl Listener for Log {
             Event::RunResumed { since, documents } => info!(%since, documents, "run resumed"),
             Event::ItemSeeded { stage } => debug!(%stage, "item seeded"),
             Event::RowsSkipped { stage, count } => debug!(%stage, count, "rows skipped"),
+            Event::FileFetched { stage, file, bytes } => info!(%stage, file, bytes, "file fetched"),
             Event::ItemAdmitted { stage } => debug!(%stage, "item admitted"),
             Event::RequestSent { stage } => debug!(%stage, "request sent"),
             Event::RequestRetried { stage, request, reason, wait } => {

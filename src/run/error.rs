@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::seed_export::ExportError;
 use super::seed_file::SeedFileError;
 use crate::engine::Closed;
 use crate::project::ProjectError;
@@ -53,12 +54,20 @@ pub enum RunError {
         /// What is wrong with it.
         error: Box<SeedFileError>,
     },
+    /// The export of a seed.
+    #[error("stage `{stage}`: {error}")]
+    Export {
+        /// The seed.
+        stage: String,
+        /// What is wrong with it.
+        error: Box<ExportError>,
+    },
     /// A seed of a kind that this version reads, checks and plans, and does not run.
     #[error("stage `{stage}`: this version does not run `{key}: {word}`")]
     NotYet {
         /// The seed.
         stage: String,
-        /// `export` or `changes`.
+        /// `changes`.
         key: &'static str,
         /// Which list.
         word: &'static str,

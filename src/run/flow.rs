@@ -4,15 +4,14 @@
 //! ([`crate::project`], [`crate::sink`]).
 
 use std::collections::HashMap;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use super::context::{Context, on_thread};
+use super::ending::join;
 use super::error::RunError;
 use super::expand::{Expander, ItemOutlet};
 use super::fetch::Fetcher;
@@ -23,10 +22,10 @@ use super::seed_file::SeedFile;
 use super::table::{TableSink, table};
 use super::tally::Tally;
 use crate::engine::{
-    Crew, EdgeId, Ended, Feed, Frontier, FrontierPlan, KeyOf, Pace, Parcel, Receiver, Slot, edge, run_stage,
+    Crew, EdgeId, Feed, Frontier, FrontierPlan, KeyOf, Pace, Parcel, Receiver, Slot, edge, run_stage,
 };
 use crate::event::{Event, Listener};
-use crate::plan::expr::{FieldSet, RunScope, Watch};
+use crate::plan::expr::{FieldSet, RunScope};
 use crate::plan::{
     Document, Item, Plan, SEED_BUFFER, SeedItems, Source, StageIndex, StageKind, StagePlan, TablePlan,
 };
@@ -76,14 +75,8 @@ pub(super) async fn open_seeds(plan: &Plan) -> Result<SeedFiles, RunError> {
         for (index, stage) in plan.stages.iter().enumerate() {
             let StageKind::Seed(seed) = &stage.kind else { continue };
             let id = stage.id.to_string();
-            match &seed.source {
-                SeedItems::Export(kind) => {
-                    return Err(RunError::NotYet { stage: id, key: "export", word: kind.as_str() });
-                }
-                SeedItems::Changes(kind) => {
-                    return Err(RunError::NotYet { stage: id, key: "changes", word: kind.as_str() });
-                }
-                _ => {}
+            if let SeedItems::Changes(kind) = &seed.source {
+                return Err(RunError::NotYet { stage: id, key: "changes", word: kind.as_str() });
             }
             let file = SeedFile::open(&plan, index)
                 .map_err(|error| RunError::SeedFile { stage: id, error: Box::new(error) })?;
@@ -130,50 +123,6 @@ pub(super) fn context(plan: &Plan, client: Arc<Client>, options: FlowOptions) ->
         scope: Arc::new(RunScope { params: Arc::clone(&plan.params), run: options.run }),
         listener: options.listener,
         limit: options.limit,
-    })
-}
-
-/// The longest that one evaluation of an expression on one document may take. What loops ends by its steps long
-/// before; no document of TMDB keeps an honest expression busy for a second.
-const EVALUATION_MAX: Duration = Duration::from_mins(1);
-/// How often somebody looks whether one takes longer.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-
-/// Waits for the end of a run.
-pub(super) async fn join(crew: Crew<RunError>) -> Result<(), RunError> {
-    join_within(crew, EVALUATION_MAX).await
-}
-
-/// Waits for the end of a run, which is there too when an evaluation takes longer than `most`. Its thread cannot be
-/// stopped, but nobody waits for it.
-async fn join_within(crew: Crew<RunError>, most: Duration) -> Result<(), RunError> {
-    let stop = crew.stopper();
-    let overdue = async {
-        let mut watch = Watch::default();
-        loop {
-            tokio::time::sleep(LOOK_EVERY.min(most)).await;
-            if let Some(expression) = watch.overdue(most) {
-                return expression;
-            }
-        }
-    };
-    let mut joined = pin!(crew.join(RunError::is_consequence));
-    let ended = tokio::select! {
-        biased;
-        ended = &mut joined => ended,
-        expression = overdue => {
-            stop.cancel();
-            // They are waited for all the same; only the thread goes on.
-            return match joined.await {
-                Ok(()) => Ok(()),
-                Err(_) => Err(RunError::Endless { expression, most }),
-            };
-        }
-    };
-    ended.map_err(|ended| match ended {
-        Ended::Failed { error, .. } => error,
-        Ended::Panicked { task, message } => RunError::Panicked { stage: task, message },
-        Ended::Stopped => RunError::Stopped,
     })
 }
 
@@ -393,35 +342,4 @@ impl<'a> Wires<'a> {
 /// In which turn `stage` reads `source`; edges of `into:` come after everything in `from:`.
 fn turn(stage: &StagePlan, source: Source) -> usize {
     stage.inputs.iter().position(|input| *input == source).unwrap_or(stage.inputs.len())
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::plan::expr::{Expr, Input, Json, Scope};
-
-    /// Its thread is asked to end by the test itself; a run's would go on.
-    #[tokio::test]
-    async fn an_expression_without_an_end_fails_the_run_and_is_named() {
-        // Loops over a list, in which nothing is a step.
-        let source = "first(.[] as $a | .[] as $b | .[] as $c | select($a + $b + $c < 0))";
-        let expr = Expr::compile(source).expect("an expression");
-        let mut crew = Crew::<RunError>::new(CancellationToken::new());
-        crew.spawn("films", async move {
-            on_thread(move || {
-                let scope = RunScope::default();
-                let numbers = Json::from_value(&json!((1..60).collect::<Vec<_>>()));
-                Scope::without_document(&scope).holds(&expr, Input::Json(&numbers));
-            })
-            .await;
-            Ok(())
-        });
-        let ended = join_within(crew, Duration::from_millis(1)).await;
-        match ended {
-            Err(RunError::Endless { expression, .. }) => assert_eq!(expression, source),
-            other => panic!("{other:?}"),
-        }
-    }
 }

@@ -12,6 +12,7 @@
 //! Invariant: nothing becomes visible unless every table of the run is staged completely.
 
 mod context;
+mod ending;
 mod error;
 mod expand;
 mod fetch;
@@ -23,6 +24,7 @@ mod outlets;
 mod probe;
 mod rows;
 mod seed;
+mod seed_export;
 mod seed_file;
 mod show;
 mod sight;
@@ -34,6 +36,7 @@ pub use error::RunError;
 pub use flow::{FlowOptions, Flowed, flow};
 pub use job::{Job, Published, run_job};
 pub use probe::probe;
+pub use seed_export::ExportError;
 pub use seed_file::{LINE_BYTES_MAX, SeedFileError, SeedFileFault};
 pub use show::{Showing, show};
 pub use sight::Sight;

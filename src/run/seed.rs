@@ -100,7 +100,8 @@ impl Seeder {
             }
             SeedItems::Pages { .. } => self.hand_out_pages().await,
             SeedItems::File(_) => unreachable!("the file of a seed is open before it starts"),
-            SeedItems::Export(_) | SeedItems::Changes(_) => {
+            SeedItems::Export(export) => self.hand_out_export(export).await,
+            SeedItems::Changes(_) => {
                 unreachable!("a run with a seed that is not there yet does not start")
             }
         }
@@ -108,7 +109,7 @@ impl Seeder {
 
     /// Reads the file a batch at a time, one ahead of what is handed out. No thread is held in between: a seed
     /// that waits for its readers must not keep others from decoding.
-    async fn hand_out_file(&self, mut file: SeedFile) -> Result<(), Stop> {
+    pub(super) async fn hand_out_file(&self, mut file: SeedFile) -> Result<(), Stop> {
         let (batches, mut queue) = edge(1);
         let read = async move {
             loop {

@@ -17,8 +17,9 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::context::on_thread;
+use super::ending::join;
 use super::error::RunError;
-use super::flow::{Documents, FlowOptions, Wires, context, join, open_seeds, start};
+use super::flow::{Documents, FlowOptions, Wires, context, open_seeds, start};
 use super::job::run_id;
 use super::sight::{Sight, View};
 use crate::engine::{Budget, Crew, Parcel, Sender, edge};

@@ -19,7 +19,7 @@ pub use super::column_type::{
 pub use super::format::{ArrowCodec, Format, ParquetCodec};
 pub use super::path_template::PathTemplate;
 pub use super::rate::Rate;
-pub use super::seed_list::{ChangesKind, ExportKind, FileFormat, SeedFile};
+pub use super::seed_list::{ChangesKind, ExportKind, ExportOrder, FileFormat, SeedExport, SeedFile};
 
 /// A half-open range of bytes in the pipeline file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -264,7 +264,7 @@ pub enum SeedSource {
     /// `file`: rows of a file.
     File(SeedFile),
     /// `export`: the ids that TMDB publishes every day.
-    Export(ExportKind),
+    Export(SeedExport),
     /// `changes`: what has changed since the last published run.
     Changes(ChangesKind),
 }

@@ -4,6 +4,8 @@
 
 use std::path::PathBuf;
 
+use jiff::civil::Date;
+
 use super::model::Located;
 
 /// `file` of a seed.
@@ -55,7 +57,45 @@ pub enum ExportKind {
     ProductionCompany,
 }
 
+/// `export` of a seed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeedExport {
+    /// `kind`.
+    pub kind: ExportKind,
+    /// `date`: the day of the file; without it the latest there is.
+    pub date: Option<Date>,
+    /// `order`. Default `file`.
+    pub order: ExportOrder,
+    /// `limit`: the first so many, in that order, of those for which `where` holds.
+    pub limit: Option<u64>,
+}
+
+/// In which order the lines of an export come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExportOrder {
+    /// As they stand in the file.
+    #[default]
+    File,
+    /// Most popular first.
+    Popularity,
+}
+
+impl ExportOrder {
+    /// Each with its word.
+    pub const ALL: [(&str, Self); 2] = [("file", Self::File), ("popularity", Self::Popularity)];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(_, order)| *order == self).expect("every order has a word").0
+    }
+}
+
 impl ExportKind {
+    /// Whether its lines say how popular each is.
+    pub fn has_popularity(self) -> bool {
+        matches!(self, Self::Movie | Self::TvSeries | Self::Person)
+    }
+
     /// Each with its word.
     pub const ALL: [(&str, Self); 7] = [
         ("movie", Self::Movie),

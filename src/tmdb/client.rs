@@ -337,6 +337,28 @@ impl Client {
         }
     }
 
+    /// What ended the run, if anything has.
+    pub(super) fn ended(&self) -> Option<Fatal> {
+        self.ended.get().cloned()
+    }
+
+    /// Tells the listener.
+    pub(super) fn tell(&self, event: &Event) {
+        self.listener.hear(event);
+    }
+
+    /// The way out.
+    pub(super) fn transport(&self) -> &dyn Transport {
+        &*self.transport
+    }
+
+    /// How long to back off after so many attempts in so much time; `None`: no longer.
+    pub(super) fn wait_after(&self, attempts: u32, elapsed: Duration) -> Option<Duration> {
+        let wait = self.backoff(attempts);
+        let over = attempts >= self.retry.attempts.get() || elapsed + wait > self.retry.max_elapsed;
+        (!over).then_some(wait)
+    }
+
     /// No further request is sent.
     fn end(&self, fatal: Fatal) -> AskError {
         AskError::Fatal(self.ended.get_or_init(|| fatal).clone())

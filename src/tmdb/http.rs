@@ -10,15 +10,17 @@
 //! * H4 What goes to loopback goes there directly, past every proxy.
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
-    LOCATION, RETRY_AFTER,
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap,
+    HeaderValue, LOCATION, RETRY_AFTER,
 };
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url, Version};
@@ -26,6 +28,7 @@ use reqwest::{Client, Url, Version};
 use super::auth::Credential;
 use super::connections::Connections;
 use super::diagnosis::{Names, diagnose, root};
+use super::download::Download;
 use super::transport::{Response, Transport, TransportError};
 use crate::plan::Request;
 use crate::spec::Api;
@@ -53,6 +56,26 @@ pub struct Http {
     base_url: String,
     credential: Option<Credential>,
     connections: Connections,
+    files: Files,
+}
+
+/// The host of files: another client, without the credential, made when the first file is asked for.
+#[derive(Debug)]
+struct Files {
+    /// Scheme, host and port.
+    origin: String,
+    loopback: bool,
+    client: OnceLock<Client>,
+}
+
+/// The host of the exports of `url`: TMDB's has its own, any other serves them itself.
+fn files_of(url: &Url, host: &str) -> Files {
+    let is_tmdb = ["themoviedb.org", "tmdb.org"]
+        .into_iter()
+        .any(|known| host == known || host.strip_suffix(known).is_some_and(|before| before.ends_with('.')));
+    let origin =
+        if is_tmdb { "https://files.tmdb.org".to_owned() } else { url.origin().ascii_serialization() };
+    Files { origin, loopback: is_loopback(host), client: OnceLock::new() }
 }
 
 /// The transport cannot be set up.
@@ -127,7 +150,7 @@ impl Http {
         let client =
             client.build().map_err(|error| HttpError::Client { reason: root(&error).to_string() })?;
         let base_url = base_url.trim_end_matches('/').to_owned();
-        Ok(Self { client, base_url, credential, connections })
+        Ok(Self { client, base_url, credential, connections, files: files_of(&url, &host) })
     }
 
     async fn exchange(&self, request: &Request, timeout: Duration) -> Result<Response, TransportError> {
@@ -166,6 +189,25 @@ impl Http {
         Ok(Response { status, retry_after, content_type, validators, redirect, body: Bytes::from(body) })
     }
 
+    /// The client for files: bytes as they are sent, no header of the API's.
+    fn files(&self) -> Result<Client, TransportError> {
+        if let Some(client) = self.files.client.get() {
+            return Ok(client.clone());
+        }
+        let client = Client::builder()
+            .user_agent(concat!("tmdb-etl/", env!("CARGO_PKG_VERSION")))
+            .dns_resolver(Names)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_max_idle_per_host(1)
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .no_gzip();
+        let client = if self.files.loopback { client.no_proxy() } else { client };
+        let client = if self.files.origin.starts_with("http:") { client.tls_certs_only([]) } else { client };
+        let client = client.build().map_err(|error| TransportError::Tls(root(&error).to_string()))?;
+        Ok(self.files.client.get_or_init(|| client).clone())
+    }
+
     /// An error of another layer or another host may repeat what was sent.
     fn redacted(&self, error: TransportError) -> TransportError {
         let Some(credential) = &self.credential else { return error };
@@ -200,6 +242,22 @@ impl Transport for Http {
                 Err(_) => Err(TransportError::Timeout(timeout)),
                 Ok(answer) => answer.map(|response| self.without_credential(response)),
             }
+        })
+    }
+
+    fn open<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Download, TransportError>> {
+        Box::pin(async move {
+            let fault = |error: reqwest::Error| diagnose(&error, CONNECT_TIMEOUT, CONNECT_TIMEOUT);
+            let url = format!("{}{path}", self.files.origin);
+            let answer = self.files()?.get(url).send().await.map_err(fault)?;
+            let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+            let length = header(CONTENT_LENGTH).and_then(|length| length.trim().parse().ok());
+            let status = answer.status().as_u16();
+            let chunks = futures::stream::try_unfold(answer, move |mut answer| async move {
+                let chunk = answer.chunk().await.map_err(fault)?;
+                Ok(chunk.map(|chunk| (chunk, answer)))
+            });
+            Ok(Download { status, length, chunks: chunks.boxed() })
         })
     }
 }
@@ -252,6 +310,55 @@ mod tests {
         check("Sun, 22 Nov 2026 11:00:00 GMT", Some(0));
         check("soon", None);
         check("-5", None);
+    }
+
+    #[test]
+    fn files_come_from_their_own_host_of_tmdb_and_else_from_whoever_is_asked() {
+        let check = |base_url: &str, expect: &str| {
+            let url = Url::parse(base_url).unwrap();
+            assert_eq!(files_of(&url, url.host_str().unwrap()).origin, expect, "{base_url}");
+        };
+        check("https://api.themoviedb.org/3", "https://files.tmdb.org");
+        check("https://api.tmdb.org/3", "https://files.tmdb.org");
+        check("http://127.0.0.1:8080/3", "http://127.0.0.1:8080");
+        check("https://mirror.example:8443/tmdb/3", "https://mirror.example:8443");
+        check("https://themoviedb.org.example/3", "https://themoviedb.org.example");
+        check("https://notthemoviedb.org/3", "https://notthemoviedb.org");
+    }
+
+    #[tokio::test]
+    async fn files_are_asked_for_without_the_credential() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        for credential in [Credential::Token("s3cret-token".into()), Credential::Key("s3cret-key".into())] {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let base_url = format!("http://{}/3", listener.local_addr().unwrap());
+            let api = crate::spec::Api::default();
+            let http = Http::new(&base_url, &api, Some(credential)).unwrap();
+            let serve = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                // A body that says it is compressed comes as it is sent.
+                let answer =
+                    b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\ncontent-encoding: gzip\r\n\r\n\x1f\x8b\0\0";
+                stream.write_all(answer).await.unwrap();
+                String::from_utf8(head).unwrap()
+            };
+            let ask = async {
+                let mut download = http.open("/p/exports/x.json.gz").await.unwrap();
+                let mut bytes = Vec::new();
+                while let Some(chunk) = download.chunks.next().await {
+                    bytes.extend(chunk.unwrap());
+                }
+                (download.status, download.length, bytes)
+            };
+            let (head, got) = tokio::join!(serve, ask);
+            assert!(head.starts_with("GET /p/exports/x.json.gz HTTP/1.1\r\n"), "{head}");
+            assert!(!head.contains("s3cret") && !head.to_lowercase().contains("authorization"), "{head}");
+            assert_eq!(got, (200, Some(4), b"\x1f\x8b\0\0".to_vec()));
+        }
     }
 
     #[test]

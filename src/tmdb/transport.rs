@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
+use super::download::Download;
 use crate::plan::Request;
 
 /// What came back, whatever its status.
@@ -165,4 +166,13 @@ pub trait Transport: Send + Sync {
         request: &'a Request,
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Response, TransportError>>;
+
+    /// Opens the file at `path` (it starts with `/`) of the API's file host, which never sees the credential.
+    ///
+    /// # Cancel safety
+    /// As of [`Transport::send`].
+    fn open<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Download, TransportError>> {
+        let reason = format!("there is no host of files for `{path}`");
+        Box::pin(async { Err(TransportError::Tls(reason)) })
+    }
 }

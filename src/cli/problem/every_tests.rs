@@ -10,7 +10,7 @@ use parquet::errors::ParquetError;
 use super::*;
 use crate::engine::{Closed, Exhausted};
 use crate::project::Misfit;
-use crate::run::{SeedFileError, SeedFileFault};
+use crate::run::{ExportError, SeedFileError, SeedFileFault};
 use crate::sink::{Action, FileFormat, Holder, ReadError};
 use crate::store::{self, StoreError};
 use crate::tmdb::{Distrust, TransportError, Unkept};
@@ -92,7 +92,21 @@ fn runs() -> Vec<RunError> {
             last: text(),
             advice: Some("look at the network"),
         },
-        RunError::NotYet { stage: text(), key: "export", word: "movie" },
+        RunError::Export {
+            stage: text(),
+            error: Box::new(ExportError::Absent {
+                kind: crate::spec::ExportKind::Movie,
+                first: "2026-11-24".parse().unwrap(),
+                last: "2026-11-17".parse().unwrap(),
+            }),
+        },
+        RunError::Export {
+            stage: text(),
+            error: Box::new(ExportError::Disk {
+                file: text(),
+                error: std::io::Error::other("no space left"),
+            }),
+        },
         RunError::NotYet { stage: text(), key: "changes", word: "tv" },
         RunError::Probe { stage: text(), reason: text() },
         RunError::Project(ProjectError::Mismatch {

@@ -31,7 +31,12 @@ pub(super) fn file(path: &Path) -> Result<File, SeedFileFault> {
 
 /// Opens the text at `path`.
 pub(super) fn text(path: &Path) -> Result<Bytes, SeedFileFault> {
-    let mut raw = BufReader::with_capacity(CHUNK, file(path)?);
+    text_of(file(path)?)
+}
+
+/// The text in an open file.
+pub(super) fn text_of(file: File) -> Result<Bytes, SeedFileFault> {
+    let mut raw = BufReader::with_capacity(CHUNK, file);
     let start = raw.fill_buf().map_err(SeedFileFault::Io)?;
     let inner: Box<dyn Read + Send> =
         if start.starts_with(&[0x1f, 0x8b]) { Box::new(MultiGzDecoder::new(raw)) } else { Box::new(raw) };

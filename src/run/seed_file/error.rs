@@ -116,6 +116,9 @@ pub enum SeedFileFault {
         /// What is there.
         found: String,
     },
+    /// Lines that are put into another order could not be kept on disk.
+    #[error("keep its lines while they are ranked: {0}")]
+    Spool(io::Error),
     /// What Parquet says.
     #[error("{0}")]
     Parquet(ParquetError),
@@ -132,7 +135,7 @@ pub enum SeedFileFault {
 impl SeedFileFault {
     /// Whether the system failed, and not the file or its name.
     pub fn is_system(&self) -> bool {
-        matches!(self, Self::Io(_))
+        matches!(self, Self::Io(_) | Self::Spool(_))
     }
 
     /// What to do about it.
@@ -165,6 +168,7 @@ impl SeedFileFault {
             Self::NotAnId { .. } => {
                 "correct it, name another `column`, or leave `column` out to have every field".to_owned()
             }
+            Self::Spool(_) => "TMPDIR names the folder for temporary files".to_owned(),
             Self::Parquet(_) => "see that it is a whole Parquet file; `format:` says if it is something else".to_owned(),
             Self::UnusableColumn { .. } => {
                 "name a `column` of numbers or text, or write this one as text".to_owned()

@@ -84,6 +84,11 @@ impl Lines {
         Ok(file)
     }
 
+    /// Lines that are items as they are.
+    pub(super) fn of(bytes: Bytes) -> Self {
+        Self { bytes, read: 0, ahead: VecDeque::new(), column: None, open_ended: false, unseen: Vec::new() }
+    }
+
     /// Collects the names of a line's fields.
     fn look(
         &mut self,

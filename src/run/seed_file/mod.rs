@@ -14,13 +14,18 @@ mod columns;
 mod delimited;
 mod error;
 mod lines;
+mod ranked;
 #[cfg(test)]
 mod tests;
+
+use std::fs::File;
+use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
 pub use error::{SeedFileError, SeedFileFault};
 
+use self::ranked::{Ranked, Ranking};
 use crate::plan::expr::{EvalError, Expr, FieldSet, Input, Json, RunScope, Scope};
 use crate::plan::{Plan, SeedItems, SeedPlan, StageIndex, StageKind};
 use crate::spec::{FileFormat, Port, nearest};
@@ -56,16 +61,21 @@ enum Row {
 
 /// An open file.
 pub(super) struct SeedFile {
-    path: std::path::PathBuf,
+    path: PathBuf,
     rows: Rows,
     /// Items so far, whether they were wanted or not.
     given: u64,
+    /// Items that may still be handed out.
+    left: u64,
+    /// What was counted before the first batch; `where` has been applied then.
+    ranking: Option<Ranking>,
 }
 
 enum Rows {
     Delimited(Box<delimited::Delimited>),
     Lines(lines::Lines),
     Columns(Box<columns::Columns>),
+    Ranked(Ranked),
 }
 
 /// What was read at once.
@@ -123,7 +133,38 @@ impl SeedFile {
         };
         let path = path.to_owned();
         match rows {
-            Ok(rows) => Ok(Self { path, rows, given: 0 }),
+            Ok(rows) => Ok(Self { path, rows, given: 0, left: u64::MAX, ranking: None }),
+            Err(fault) => Err(SeedFileError { path, fault }),
+        }
+    }
+
+    /// The lines of an export in `file`, at most `limit` for which `where` holds. `path` names it in messages.
+    pub(super) fn of_export(path: String, file: File, limit: Option<u64>) -> Result<Self, SeedFileError> {
+        let path = PathBuf::from(path);
+        match bytes::text_of(file).map(lines::Lines::of) {
+            Ok(lines) => {
+                let (rows, left) = (Rows::Lines(lines), limit.unwrap_or(u64::MAX));
+                Ok(Self { path, rows, given: 0, left, ranking: None })
+            }
+            Err(fault) => Err(SeedFileError { path, fault }),
+        }
+    }
+
+    /// The same, most popular first.
+    pub(super) fn of_ranked_export(
+        path: String,
+        file: File,
+        where_: Option<&Expr>,
+        scope: &RunScope,
+        limit: Option<u64>,
+    ) -> Result<Self, SeedFileError> {
+        let path = PathBuf::from(path);
+        let lines = bytes::text_of(file).map(lines::Lines::of);
+        match lines.and_then(|lines| Ranked::of(lines, where_, scope, limit)) {
+            Ok((ranked, ranking)) => {
+                let rows = Rows::Ranked(ranked);
+                Ok(Self { path, rows, given: 0, left: u64::MAX, ranking: Some(ranking) })
+            }
             Err(fault) => Err(SeedFileError { path, fault }),
         }
     }
@@ -132,8 +173,17 @@ impl SeedFile {
     pub(super) fn batch(&mut self, where_: Option<&Expr>, scope: &RunScope) -> Batch {
         let scope = Scope::without_document(scope);
         let mut batch = Batch::default();
+        let where_ = where_.filter(|_| !matches!(self.rows, Rows::Ranked(_)));
+        if let Some(ranking) = self.ranking.take() {
+            let Ranking { skipped, expression_errors, expression_error } = ranking;
+            batch = Batch { skipped, expression_errors, expression_error, ..batch };
+        }
         let (mut rows, mut bytes) = (0, 0);
         while rows < BATCH_ROWS && bytes < BATCH_BYTES {
+            if self.left == 0 {
+                batch.ended = Some(Ok(()));
+                break;
+            }
             rows += 1;
             match self.next() {
                 Ok(Some(Row::Item(item))) => {
@@ -149,6 +199,7 @@ impl SeedFile {
                         truth.holds
                     });
                     if holds {
+                        self.left -= 1;
                         batch.items.push((self.given, item));
                     }
                 }
@@ -171,6 +222,7 @@ impl SeedFile {
             Rows::Delimited(file) => file.next(),
             Rows::Lines(file) => file.next(),
             Rows::Columns(file) => file.next(),
+            Rows::Ranked(file) => file.next(),
         }
     }
 }

@@ -17,6 +17,7 @@ mod param;
 mod params;
 mod request;
 mod seed;
+mod seed_export;
 mod seed_file;
 mod settings;
 mod sketch;

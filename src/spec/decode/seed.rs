@@ -4,20 +4,20 @@ use serde_json::{Map, Value};
 
 use super::super::fault::Faults;
 use super::super::language::{self, ESTIMATE_MAX, PAGES_MAX, SEED_NEEDS_PATH};
-use super::super::model::{ChangesKind, ExportKind, Kind, Seed, SeedSource, Span};
+use super::super::model::{ChangesKind, Kind, Seed, SeedSource, Span};
 use super::super::scalar::{Core, Style};
 use super::super::tree::{Entry, Node, NodeValue};
 use super::fields::{Fields, Keys};
 use super::param::{self, Params};
 use super::request::{self, Asks};
-use super::{expect, grammar, json, seed_file, settings};
+use super::{expect, grammar, json, seed_export, seed_file, settings};
 
 /// The sources that a seed can name.
 const SOURCES: [&str; 7] = ["ids", "items", "range", "path", "file", "export", "changes"];
 /// The same, for messages.
 const SOURCES_TOLD: &str = "`ids`, `items`, `range`, `file`, `path`, `export` or `changes`";
 /// What `export` and `changes` are called elsewhere, with the word that they take.
-const EXPORT_SLIPS: [(&str, &str); 8] = [
+pub(super) const EXPORT_SLIPS: [(&str, &str); 8] = [
     ("movies", "movie"),
     ("tv", "tv_series"),
     ("series", "tv_series"),
@@ -82,7 +82,7 @@ pub(super) fn decode(
         "items" => items(sources[0], faults).map(SeedSource::Items),
         "range" => range(sources[0], faults),
         "file" => seed_file::decode(sources[0], faults).map(SeedSource::File),
-        "export" => list(sources[0], &ExportKind::ALL, &EXPORT_SLIPS, faults).map(SeedSource::Export),
+        "export" => seed_export::decode(sources[0], faults).map(SeedSource::Export),
         "changes" => list(sources[0], &ChangesKind::ALL, &CHANGES_SLIPS, faults).map(SeedSource::Changes),
         "path" => Some(SeedSource::Path {
             query: request::query(fields.get("query"), params, Asks::SeedPages, faults),
@@ -106,8 +106,8 @@ fn estimate(fields: Fields<'_>, sources: &[&Entry], faults: &mut Faults) -> Opti
     expect::integer(entry, 0..=ESTIMATE_MAX, faults).filter(|_| known.is_none())
 }
 
-/// Reads `export` or `changes`: one of the lists of TMDB.
-fn list<T: Copy>(
+/// Reads one of the lists of TMDB.
+pub(super) fn list<T: Copy>(
     entry: &Entry,
     words: &[(&str, T)],
     slips: &[(&str, &str)],

@@ -59,6 +59,8 @@ pub(super) static SEED_PATH: Pattern = pattern(
     r"(?:/(?:[^/?#\\{}\s\u0000-\u001f\u007f-\u009f]|\{\$params\.[A-Za-z_][A-Za-z0-9_]*\})+)+",
     "Starts with `/`, below the base URL; without `{field}`, as there is no item yet.",
 );
+pub(super) static DAY: Pattern =
+    pattern(r"\s*[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])\s*", "A day such as `2026-11-24`.");
 /// The whole of a text that is a param.
 pub(super) static PARAM: Pattern = pattern(r"\s*\$params\.[A-Za-z_][A-Za-z0-9_]*\s*", "`$params.NAME`.");
 pub(super) static APPEND_NAME: Pattern = pattern("[A-Za-z0-9_/-]+", "The name of a sub-request.");

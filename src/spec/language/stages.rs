@@ -75,17 +75,11 @@ pub(in super::super) static SEED: Object = Object {
             .default("500"),
             Key::new(
                 "export",
-                Takes::Choice(&[
-                    ("movie", "All films."),
-                    ("tv_series", "All series."),
-                    ("person", "All people."),
-                    ("collection", "All collections."),
-                    ("tv_network", "All networks."),
-                    ("keyword", "All keywords."),
-                    ("production_company", "All companies."),
-                ]),
-                "A list of TMDB's daily export of ids. It is read, checked and planned; a run of it is not available yet.",
-            ),
+                Takes::Either(&[EXPORT_KINDS, Takes::Object(&EXPORT)]),
+                "A list of TMDB's daily export of ids, or its name alone: one file with a line for each film there is, \
+                 without any request of the API's budget.",
+            )
+            .examples(&["movie", r#"{"kind": "movie", "order": "popularity", "limit": 10000}"#]),
             Key::new(
                 "changes",
                 Takes::Choice(&[
@@ -109,6 +103,51 @@ pub(in super::super) static SEED: Object = Object {
         ],
     )
 };
+
+const EXPORT_KINDS: Takes = Takes::Choice(&[
+    ("movie", "All films."),
+    ("tv_series", "All series."),
+    ("person", "All people."),
+    ("collection", "All collections."),
+    ("tv_network", "All networks."),
+    ("keyword", "All keywords."),
+    ("production_company", "All companies."),
+]);
+
+/// `export` of a seed.
+pub(in super::super) static EXPORT: Object = Object::new(
+    "export",
+    "`export`",
+    "A list of TMDB's daily export of ids.",
+    &[
+        Key::new("kind", EXPORT_KINDS, "Which list.").examples(&["movie"]).required(),
+        Key::new(
+            "date",
+            Takes::Either(&[
+                Takes::Text(&pattern::DAY),
+                Takes::Choice(&[("latest", "The newest there is, up to a week back.")]),
+            ]),
+            "The day of the file, in UTC. A file is there from 08:00 of its day on, for three months.",
+        )
+        .default("latest")
+        .examples(&["2026-11-24"]),
+        Key::new(
+            "order",
+            Takes::Choice(&[
+                ("file", "As they stand in the file, which has no order."),
+                ("popularity", "Most popular first; films, series and people have that."),
+            ]),
+            "In which order the items come.",
+        )
+        .default("file"),
+        Key::new(
+            "limit",
+            Takes::Whole(1, ESTIMATE_MAX),
+            "The first so many in that order, of those for which `where` holds; all without it.",
+        )
+        .examples(&["10000"]),
+    ],
+);
 
 /// `file` of a seed.
 pub(in super::super) static FILE: Object = Object::new(

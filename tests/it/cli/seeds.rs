@@ -6,13 +6,13 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{AsArray as _, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Float64Type, Int64Type};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
-use tmdb_etl::mock::Config;
+use tmdb_etl::mock::{Config, Fault, FaultKind};
 
 use super::Server;
 use super::place::{Place, text};
@@ -102,19 +102,74 @@ fn rows_without_an_item_are_counted_and_shown() {
     assert!(shown.contains("\n  ids: 2 rows of the file gave no item, being empty\n"), "{shown}");
 }
 
+/// Ids and popularity of the films that `seed` leads to, in the order of the table.
+fn films(place: &Place, server: &Server, seed: &str) -> Vec<(i64, f64)> {
+    let pipeline = pipeline(seed).replace("{id: int64}", "{id: int64, popularity: float64}");
+    place.write("small.yaml", &pipeline);
+    let env = [("TMDB_BASE_URL", &*server.base_url()), ("TMDB_TOKEN", "t")];
+    let ran = place.run(&["run", "small.yaml", "--progress", "none"], &env);
+    assert!(ran.status.success(), "{seed}: {}", place.shown(&ran));
+    let file = File::open(place.path().join("out/films.parquet")).unwrap();
+    let batches = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+    let rows = batches.flat_map(|batch| {
+        let batch = batch.unwrap();
+        let ids = batch.column(0).as_primitive::<Int64Type>().values().to_vec();
+        ids.into_iter()
+            .zip(batch.column(1).as_primitive::<Float64Type>().values().to_vec())
+            .collect::<Vec<_>>()
+    });
+    rows.collect()
+}
+
+#[test]
+fn an_export_gives_every_film_there_is_or_the_most_popular_first() {
+    let place = Place::new();
+    let config = || Config { films: 900, ..Config::default() };
+    let server = Server::start(config());
+    let all = films(&place, &server, "export: movie");
+    assert!((850..928).contains(&all.len()), "{}", all.len());
+    assert_ne!(all[0].0, all.iter().map(|film| film.0).min().unwrap(), "the file has no order by id");
+
+    // The same by another way: everything, sorted.
+    let mut ranked = all.clone();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let popular = |seed: &str| films(&place, &server, seed).iter().map(|film| film.1).collect::<Vec<_>>();
+    let expect = |count: usize| ranked.iter().take(count).map(|film| film.1).collect::<Vec<_>>();
+    assert_eq!(popular("export: {kind: movie, order: popularity, limit: 40}"), expect(40));
+    assert_eq!(popular("export: {kind: movie, order: popularity}"), expect(all.len()));
+
+    // `where` goes before `limit`, whatever the order.
+    let few =
+        films(&place, &server, "export: {kind: movie, date: 2026-11-24, limit: 7}, where: '.popularity < 5'");
+    let first: Vec<(i64, f64)> = all.iter().copied().filter(|film| film.1 < 5.0).take(7).collect();
+    assert_eq!(few, first);
+    let few = popular("export: {kind: movie, order: popularity, limit: 7}, where: '.popularity < 5'");
+    let first: Vec<f64> =
+        ranked.iter().map(|film| film.1).filter(|popularity| *popularity < 5.0).take(7).collect();
+    assert_eq!(few, first);
+    server.stop();
+
+    // A server that breaks off, refuses and errs gives the same in the end.
+    let kinds =
+        [FaultKind::Cut, FaultKind::Reset, FaultKind::Status500, FaultKind::Html, FaultKind::TooManyRequests];
+    let faults = kinds.map(|kind| Fault { kind, share: 0.08 }).to_vec();
+    let (place, server) = (Place::new(), Server::start(Config { faults, ..config() }));
+    assert_eq!(films(&place, &server, "export: movie"), all);
+    assert!(server.stop().faults.len() >= 4);
+}
+
 #[test]
 fn what_is_wrong_with_a_file_is_told_before_any_request() {
     let place = Place::new();
     let server = Server::start(Config::default());
     let env = [("TMDB_BASE_URL", &*server.base_url()), ("TMDB_TOKEN", "t")];
     let mut told = String::new();
-    let files: [(&str, &str, &[u8]); 7] = [
+    let files: [(&str, &str, &[u8]); 6] = [
         ("none.csv", "file: none.csv", b""),
         ("ids.csv", "file: {path: ids.csv, column: movie_id}", b"movieid,title\n1,a\n"),
         ("ids.csv", "file: ids.csv", b"movie;title\n1;a\n"),
         ("ids.csv", "file: ids.csv", b"1726\n24428\n"),
         ("ids.jsonl", "file: ids.jsonl", b"[\n  {\"id\": 1},\n  {\"id\": 2}\n]\n"),
-        ("", "export: movie", b""),
         ("", "changes: tv", b""),
     ];
     for (name, seed, bytes) in files {

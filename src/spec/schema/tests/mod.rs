@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use super::super::language::{
-    API, COLUMN, EXPAND, FETCH, FILE, FILTER, Key, OUTPUT, Object, PIPELINE, PROJECT, RATE, RETRY, SEED,
-    literal,
+    API, COLUMN, EXPAND, EXPORT, FETCH, FILE, FILTER, Key, OUTPUT, Object, PIPELINE, PROJECT, RATE, RETRY,
+    SEED, literal,
 };
 use super::super::{Faults, Source};
 use super::{document, schema};
@@ -124,8 +124,9 @@ fn specimen() -> Value {
             "ids": { "kind": "seed", "ids": [1] },
             "list": { "kind": "seed", "path": "/discover/movie" },
             "more": { "kind": "seed", "file": { "path": "ids.csv" } },
+            "listed": { "kind": "seed", "export": { "kind": "movie" } },
             "movies": { "kind": "fetch", "from": "ids", "path": "/movie/{id}" },
-            "series": { "kind": "fetch", "from": ["list", "more"], "path": "/tv/{id}" },
+            "series": { "kind": "fetch", "from": ["list", "more", "listed"], "path": "/tv/{id}" },
             "similar": {
                 "kind": "expand", "from": "movies", "path": "/movie/{id}/similar",
                 "into": "movies", "max_depth": 1, "max_items": 10
@@ -152,12 +153,13 @@ fn specimen() -> Value {
 }
 
 /// Where in the specimen a mapping stands. A key is tried at each place.
-const PLACES: [(&Object, &[&str]); 12] = [
+const PLACES: [(&Object, &[&str]); 13] = [
     (&PIPELINE, &[""]),
     (&API, &["/api"]),
     (&RETRY, &["/api/retry"]),
     (&RATE, &["/api/rate"]),
     (&SEED, &["/stages/ids", "/stages/list"]),
+    (&EXPORT, &["/stages/listed/export"]),
     (&FILE, &["/stages/more/file"]),
     (&FETCH, &["/stages/movies"]),
     (&EXPAND, &["/stages/similar", "/stages/cast"]),
