@@ -24,6 +24,10 @@ demo:
 bench:
     cargo bench
 
+# A million kept documents: what keeping, opening and reading them takes.
+bench-store:
+    cargo bench --bench store -- documents 1000000
+
 # A minute at the limit, and peak memory at 20,000 and 200,000 films.
 measure:
     benches/measure.sh rate

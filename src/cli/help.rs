@@ -74,6 +74,57 @@ Exit codes:
   1  failed, nothing was published             4  another run of this pipeline is under way
   2  the file, the usage or the credential     130, 143  stopped by SIGINT, SIGTERM";
 
+pub(super) const STORE: &str = "\
+Look after kept documents.
+
+Every answer of the API is kept as it came, under the state folder, so that a run that was stopped goes on without asking \
+again and a later run asks only for what is older than `keep`. A run trims what is too old by itself when it has published; \
+these commands count, and remove by hand. They wait for nothing: while a run of the pipeline is under way they end with 4.";
+
+pub(super) const STORE_EXAMPLES: &str = "\
+Examples:
+  tmdb-etl store stats
+      what is kept, of every pipeline
+  tmdb-etl store trim films.yaml
+      remove what `keep` in the file no longer lets serve
+  tmdb-etl store clear films --yes
+      remove all documents of the pipeline `films`
+
+`tmdb-etl store help COMMAND` has more.";
+
+pub(super) const STORE_STATS_EXAMPLES: &str = "\
+Examples:
+  tmdb-etl store stats
+      every pipeline in .tmdb-etl
+  tmdb-etl store stats films.yaml
+      one of them, and what `trim` would remove
+  tmdb-etl store stats films --output json --state /var/lib/tmdb-etl
+      for machines, by name
+
+It may be used while a run is under way; what that run is just writing may be missing or count as unreadable.";
+
+pub(super) const STORE_TRIM_EXAMPLES: &str = "\
+Examples:
+  tmdb-etl store trim films.yaml
+      what `keep` in the file no longer lets serve
+  tmdb-etl store trim films --older-than 30d
+      by name and age
+  tmdb-etl store trim films.yaml --older-than 0s --dry-run
+      how much all of it is, but for an unfinished run
+
+Documents go by whole segments: one that holds a younger document stays.
+
+Exit codes: 0 done, 1 failed, 2 usage or file, 4 a run of this pipeline is under way.";
+
+pub(super) const STORE_CLEAR_EXAMPLES: &str = "\
+Examples:
+  tmdb-etl store clear films
+      say how much would go, and end with 2
+  tmdb-etl store clear films.yaml --yes
+      remove it; an unfinished run asks for everything again
+
+Exit codes: 0 done, 1 failed, 2 usage, file or no `--yes`, 4 a run of this pipeline is under way.";
+
 pub(super) const VALIDATE: &str = "\
 Check pipeline files.
 

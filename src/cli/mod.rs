@@ -31,6 +31,8 @@ mod run;
 mod schema;
 mod show;
 mod signals;
+mod store;
+mod store_text;
 mod validate;
 
 use std::ffi::OsString;
@@ -62,6 +64,7 @@ enum Command {
     Run(run::Arguments),
     Schema(schema::Arguments),
     Show(show::Arguments),
+    Store(store::Arguments),
     Validate(validate::Arguments),
 }
 
@@ -82,6 +85,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Run(arguments) => run::execute(arguments, &printer),
         Command::Schema(arguments) => schema::execute(&arguments, &printer),
         Command::Show(arguments) => show::execute(arguments, &printer),
+        Command::Store(arguments) => store::execute(&arguments, &printer),
         Command::Validate(arguments) => validate::execute(&arguments, &printer),
     };
     printer.finish(exit)

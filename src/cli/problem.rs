@@ -17,6 +17,7 @@ use crate::project::ProjectError;
 use crate::run::RunError;
 use crate::sink::{ReadError, SinkError};
 use crate::tmdb::{Fatal, HttpError, ProxyError};
+pub(super) use of_store::StoreProblem;
 use of_store::of_store;
 
 /// Why a command did not do what it was asked for.
@@ -57,6 +58,9 @@ pub(super) enum Problem {
     /// Rows are made by columns, not by an expression.
     #[error("`{table}` is a table: its rows are what its columns make, and no document")]
     RowsAsTheyAre { again: String, table: String, reads: Vec<String> },
+    /// Kept documents.
+    #[error(transparent)]
+    Store(#[from] StoreProblem),
     /// Threads or signal handlers.
     #[error("start the program")]
     Start(#[from] io::Error),
@@ -154,6 +158,7 @@ impl Problem {
                     .map(|read| format!("try expressions on what it reads: `{again} {read} --jq …`"));
                 Verdict { exit: Invalid, code: "no-document", hints: hints.collect() }
             }
+            Self::Store(problem) => problem.verdict(),
             Self::Start(_) => verdict(
                 Failed,
                 "start",

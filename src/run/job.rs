@@ -214,7 +214,7 @@ impl Documents {
 }
 
 /// Where the documents of a pipeline are, below its state folder.
-fn documents_folder(state: &Path) -> PathBuf {
+pub fn documents_folder(state: &Path) -> PathBuf {
     state.join("documents")
 }
 

@@ -34,7 +34,7 @@ mod tally;
 
 pub use error::RunError;
 pub use flow::{FlowOptions, Flowed, flow};
-pub use job::{Job, Published, run_job};
+pub use job::{Job, Published, documents_folder, run_job};
 pub use probe::probe;
 pub use seed_export::ExportError;
 pub use seed_file::{LINE_BYTES_MAX, SeedFileError, SeedFileFault};

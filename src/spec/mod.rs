@@ -31,8 +31,8 @@ mod source;
 mod tree;
 mod yaml;
 
-pub(crate) use decode::is_pipeline_name;
 pub use decode::{ABOUT_THE_ADDRESS, BaseUrlError, Parsed, Rejected, parse, parse_base_url};
+pub(crate) use decode::{is_pipeline_name, parse_duration};
 pub use fault::{FAULTS_MAX, Fault, Faults, Severity, clip};
 pub(crate) use language::APPEND_MAX;
 pub use model::*;

@@ -197,13 +197,19 @@ impl Removed {
     }
 }
 
-/// Counts what `folder` holds; changes nothing.
+/// Counts what `folder` holds; changes nothing. May be called while a store is open: what it is just writing may be missing
+/// or count as lost.
 pub fn stats(folder: &Path) -> Result<Stats, StoreError> {
     let listing = list(folder)?;
     let mut stats = Stats { strangers: listing.strangers, ..Stats::default() };
     let mut seen = HashSet::new();
     for number in listing.numbers {
-        let looked = look_at(folder, number, |_| false, false)?;
+        let looked = match look_at(folder, number, |_| false, false) {
+            Ok(looked) => looked,
+            // A run that ended meanwhile has trimmed.
+            Err(StoreError::Disk { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
         stats.segments += 1;
         stats.bytes += looked.bytes;
         let Some(totals) = looked.totals else {

@@ -65,7 +65,7 @@ pub struct Opened {
     pub bytes: u64,
     /// Segments.
     pub segments: u64,
-    /// Segments that lost something, for as long as they are there.
+    /// Segments that lost something; told by the opening that finds it, and not again.
     pub losses: Vec<Loss>,
     /// Files that are not of a store; they are left alone.
     pub strangers: Vec<PathBuf>,

@@ -5,6 +5,7 @@ pub mod place;
 mod seeds;
 mod show;
 mod starting;
+mod store;
 
 use std::fmt::Write as _;
 use std::fs;

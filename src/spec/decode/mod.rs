@@ -223,6 +223,11 @@ fn version(entry: &Entry, faults: &mut Faults) {
     }
 }
 
+/// Reads a duration such as `8h` or `30d`, as a file has it.
+pub(crate) fn parse_duration(text: &str) -> Option<std::time::Duration> {
+    grammar::duration(text).ok()
+}
+
 fn name(entry: &Entry, faults: &mut Faults) -> Option<String> {
     let text = expect::text("name", &entry.value, faults)?;
     if grammar::is_pipeline_name(&text.value) {
