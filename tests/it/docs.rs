@@ -1,6 +1,6 @@
 //! The pages are true: what they show is valid and runs, what they name is there.
 
-mod blocks;
+pub mod blocks;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -30,10 +30,10 @@ fn pages() -> Vec<(String, String)> {
     pages.into_iter().map(|page| (page.clone(), fs::read_to_string(root().join(page)).unwrap())).collect()
 }
 
-/// The blocks of all pages in one of these languages.
+/// The blocks of all pages in one language, but for those that belong to another program.
 fn blocks_in(language: &str) -> Vec<Block> {
     let all = pages().into_iter().flat_map(|(page, text)| blocks(&page, &text));
-    all.filter(|block| block.language() == language).collect()
+    all.filter(|block| block.language() == language && block.mark("of").is_none()).collect()
 }
 
 /// The codes of the errors of a pipeline, and how they are told.
@@ -104,6 +104,8 @@ fn arguments(line: &str) -> Option<Vec<String>> {
             words.extend(part.split_whitespace().map(str::to_owned));
         }
     }
+    // Where a shell sends what is printed.
+    words.retain(|word| !word.trim_start_matches('2').starts_with('>'));
     let is_setting = |word: &String| {
         let name = word.split('=').next().unwrap_or_default();
         word.contains('=') && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')

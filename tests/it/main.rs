@@ -16,5 +16,6 @@ mod https;
 mod nested;
 mod recordings;
 mod resume;
+mod scheduling;
 mod sim;
 mod tidy;
