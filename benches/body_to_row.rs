@@ -117,6 +117,8 @@ fn table(rows: Option<&str>, columns: &[(&str, ColumnType, &str)]) -> Arc<TableP
         schema: Arc::new(Schema::new(fields)),
         order: Order::Input,
         path: "films.parquet".into(),
+        layout: tmdb_etl::spec::Layout::default(),
+        sort_by: Vec::new(),
         format: Format::Parquet(ParquetCodec::Zstd),
     })
 }

@@ -154,6 +154,8 @@ Examples:
       every table in a folder
   tmdb-etl inspect out/films/films.parquet --rows 0
       without rows
+  tmdb-etl inspect out/films --history --rows 0
+      what was loaded when, of a table that this program wrote
   tmdb-etl inspect out/films/films.parquet --output json
       for machines, nothing cut
 

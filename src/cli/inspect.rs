@@ -32,6 +32,9 @@ pub(super) struct Arguments {
     /// How many of the first rows are shown.
     #[arg(long, value_name = "N", help_heading = help::OUTPUT, default_value_t = 5, value_parser = clap::value_parser!(u64).range(..=ROWS_MAX))]
     rows: u64,
+    /// Show the loads of the table, the last one last.
+    #[arg(long, help_heading = help::OUTPUT)]
+    history: bool,
     /// What is printed on stdout.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Output::Text, help_heading = help::OUTPUT)]
     output: Output,
@@ -52,7 +55,7 @@ pub(super) struct Inspected {
     pub path: PathBuf,
     /// At least one.
     pub files: Vec<TableFile>,
-    /// Of a single file.
+    /// Of a single file, or of a folder that this program wrote.
     pub manifest: Option<Manifest>,
     /// The first rows.
     pub rows: Vec<Vec<Value>>,
@@ -83,8 +86,10 @@ impl Inspected {
     pub(super) fn nulls(&self, column: usize) -> Option<u64> {
         let from_files: Option<u64> = self.files.iter().map(|file| file.nulls[column]).sum();
         from_files.or_else(|| {
+            // What was appended to has values that its last run did not count.
             let facts = self.manifest.as_ref()?.columns.get(column)?;
-            (facts.name == *self.first().schema.field(column).name()).then_some(facts.nulls)
+            let all = facts.values == self.sum(|file| file.rows);
+            (all && facts.name == *self.first().schema.field(column).name()).then_some(facts.nulls)
         })
     }
 }
@@ -97,7 +102,8 @@ pub(super) fn execute(arguments: &Arguments, printer: &Printer) -> Exit {
     match arguments.output {
         Output::Text => {
             let width = width();
-            let texts: Vec<String> = tables.iter().map(|table| inspect_text::text(table, width)).collect();
+            let texts: Vec<String> =
+                tables.iter().map(|table| inspect_text::text(table, arguments.history, width)).collect();
             printer.data(&texts.join("\n"));
         }
         Output::Json => {
@@ -135,7 +141,7 @@ fn inspect(path: &Path, rows: usize) -> (Vec<Inspected>, Vec<Problem>) {
     }
     let mut tables = tables(path, files);
     for table in &mut tables {
-        table.manifest = if let [file] = &*table.files { known_manifest(&file.path) } else { None };
+        table.manifest = known_manifest(&table.path);
         for file in &table.files {
             match first_rows(file, rows - table.rows.len()) {
                 Ok(more) => table.rows.extend(more),
@@ -152,7 +158,8 @@ fn inspect(path: &Path, rows: usize) -> (Vec<Inspected>, Vec<Problem>) {
 /// Files as tables: each its own, but for a folder of parts that all have the same columns.
 fn tables(path: &Path, files: Vec<TableFile>) -> Vec<Inspected> {
     let table = |path: PathBuf, files| Inspected { path, files, manifest: None, rows: Vec::new() };
-    let parts = files.len() > 1
+    let ours = || known_manifest(path).is_some_and(|manifest| manifest.generation.is_some());
+    let parts = (files.len() > 1 || (files.len() == 1 && ours()))
         && files.iter().all(|file| is_part(&file.path) && file.schema.fields() == files[0].schema.fields());
     if parts {
         return vec![table(path.to_owned(), files)];

@@ -16,13 +16,40 @@ const LABEL: usize = 12;
 /// Most columns that are listed; a table of ours has no more.
 const COLUMNS_MAX: usize = 1_000;
 
-/// Everything that is known about a table.
-pub(super) fn text(table: &Inspected, width: usize) -> String {
+/// Everything that is known about a table; with `history`, its loads.
+pub(super) fn text(table: &Inspected, history: bool, width: usize) -> String {
     let mut text = format!("{}\n", plain(&table.path.display().to_string()));
     facts(table, width, &mut text);
     columns(table, width, &mut text);
     rows(table, width, &mut text);
+    if history {
+        loads(table, width, &mut text);
+    }
     text
+}
+
+/// The loads that the manifest remembers.
+fn loads(table: &Inspected, width: usize, text: &mut String) {
+    let history = table.manifest.as_ref().map_or(&[][..], |manifest| &manifest.history);
+    if history.is_empty() {
+        let _ = writeln!(text, "\n  no history: no manifest of this program is beside it");
+        return;
+    }
+    let line = |load: &crate::sink::Load| {
+        let cells = [
+            load.run.clone(),
+            format!("{:.0}", load.finished_at),
+            load.mode.to_string(),
+            count(load.rows),
+            count(load.table_rows),
+            count(load.files as u64),
+            bytes(load.bytes),
+        ];
+        cells.map(serde_json::Value::from).to_vec()
+    };
+    let lines: Vec<Vec<serde_json::Value>> = history.iter().map(line).collect();
+    let names = ["run", "finished", "mode", "brought", "rows", "files", "size"];
+    let _ = write!(text, "\n  {}\n{}", counted(lines.len() as u64, "loads"), grid(&names, &lines, 4, width));
 }
 
 fn facts(table: &Inspected, width: usize, text: &mut String) {

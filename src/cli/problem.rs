@@ -1,5 +1,6 @@
 //! What can go wrong in a command, with its exit code, its name for machines and the way out, in one match.
 
+mod of_sink;
 mod of_store;
 mod seeds;
 
@@ -15,8 +16,9 @@ use crate::mock::{MockError, RecordingsError};
 use crate::plan::PointError;
 use crate::project::ProjectError;
 use crate::run::RunError;
-use crate::sink::{ReadError, SinkError};
+use crate::sink::ReadError;
 use crate::tmdb::{Fatal, HttpError, ProxyError};
+use of_sink::of_sink;
 pub(super) use of_store::StoreProblem;
 use of_store::of_store;
 
@@ -261,75 +263,6 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
     }
 }
 
-/// What to use in place of a seed that no run reads yet.
-fn of_sink(error: &SinkError) -> Verdict {
-    use Exit::{Failed, Invalid, Locked};
-    match error {
-        SinkError::Full { .. } => {
-            verdict(Failed, "disk-full", &["make room, then run the same command again"])
-        }
-        SinkError::NotPermitted { .. } => verdict(
-            Failed,
-            "not-permitted",
-            &["write elsewhere: `--out DIR` for tables, `--state DIR` for state"],
-        ),
-        SinkError::Disk { .. } => verdict(
-            Failed,
-            "disk",
-            &["check the disk and the path, or write elsewhere with `--out DIR` and `--state DIR`"],
-        ),
-        SinkError::NotAFile { .. } => {
-            verdict(Invalid, "not-a-file", &["move it, or give the table another path"])
-        }
-        SinkError::BadPath { .. } => {
-            verdict(Invalid, "bad-path", &["a path of a table is like `out/films.parquet`"])
-        }
-        SinkError::SamePath { .. } => verdict(Invalid, "same-output", &["give each table a path of its own"]),
-        SinkError::UnsupportedColumn { .. } => verdict(
-            Invalid,
-            "unsupported-column",
-            &["give the column another `type`, or make it text: `type: json`"],
-        ),
-        SinkError::SchemaMismatch { .. } => {
-            verdict(Failed, "bug", &["this is a bug in tmdb-etl; please report it"])
-        }
-        SinkError::Encode { .. } => verdict(
-            Failed,
-            "encode",
-            &["check that the disk has room; if it has, this is a bug in tmdb-etl: please report it"],
-        ),
-        SinkError::Locked { .. } => verdict(Locked, "locked", &["wait for it, or stop it"]),
-        SinkError::TableLocked { .. } => {
-            verdict(Locked, "table-locked", &["run the same command again when it is done"])
-        }
-        SinkError::OtherSource { published, .. } if published == "mock" => verdict(
-            Invalid,
-            "other-source",
-            &[
-                "what is there was made up by `--mock`: remove it, or write these tables elsewhere with `--out DIR`",
-            ],
-        ),
-        SinkError::OtherSource { .. } => verdict(
-            Invalid,
-            "other-source",
-            &[
-                "write these tables elsewhere with `--out DIR`, or remove them first; data of two sources is never mixed",
-            ],
-        ),
-        SinkError::BadRecord { .. } => {
-            verdict(Failed, "bad-record", &["it was damaged from outside; move it away to go on"])
-        }
-        SinkError::RecordVersion { .. } => {
-            verdict(Failed, "record-version", &["use the version of tmdb-etl that wrote it, or a newer one"])
-        }
-        SinkError::Unfinished { source, .. } => {
-            let mut hints = of_sink(source).hints;
-            hints.push("the next run of this pipeline finishes the publish first".to_owned());
-            Verdict { exit: Failed, code: "unfinished", hints }
-        }
-    }
-}
-
 fn of_read(error: &ReadError) -> Verdict {
     let (exit, code) = match error {
         ReadError::Refused { .. } => (Exit::Failed, "not-readable"),
@@ -355,6 +288,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::sink::SinkError;
 
     fn check(error: RunError, exit: Exit, code: &str) {
         let problem = Problem::Run { error, signal: Some(Signal::Terminate) };

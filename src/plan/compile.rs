@@ -215,6 +215,8 @@ impl Compiler<'_> {
             order: project.order,
             path: rooted(&project.output.path.value, self.options.out.as_deref()),
             format: project.output.format,
+            layout: project.output.layout.clone(),
+            sort_by: project.output.sort_by.clone(),
         })
     }
 

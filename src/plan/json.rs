@@ -31,7 +31,7 @@ use super::expr::{Expr, FieldSet};
 use super::notes::notes;
 use super::text::{kind_name, order, reads};
 use super::{FirstPage, Plan, SeedItems, SeedPlan, StageIndex, StageKind, TablePlan};
-use crate::spec::{MaxFailures, OnMismatch, Rate};
+use crate::spec::{Layout, MaxFailures, OnMismatch, Rate};
 
 /// Describes a plan as one JSON object.
 pub fn to_json(plan: &Plan, outlook: &Outlook) -> Value {
@@ -202,7 +202,19 @@ fn table(table: &TablePlan) -> Value {
         "path": table.path.to_string_lossy(),
         "format": table.format.name(),
         "compression": table.format.compression(),
+        "folder": match &table.layout {
+            Layout::File => Value::Null,
+            Layout::Folder(folder) => json!({
+                "mode": folder.mode,
+                "partition_by": folder.partition_by,
+                "target_file_bytes": folder.target_file_bytes,
+            }),
+        },
         "order": order(table.order),
+        "sort_by": table.sort_by.iter().map(|key| json!({
+            "column": key.column,
+            "descending": key.descending,
+        })).collect::<Vec<_>>(),
         "rows": table.rows.as_ref().map(Expr::source),
         "columns": columns.collect::<Vec<_>>(),
     })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 
 use super::expr::{Expr, Root};
-use crate::spec::{ColumnType, Format, OnMismatch, Order, Span, StageId, clip};
+use crate::spec::{ColumnType, Format, Layout, OnMismatch, Order, SortKey, Span, StageId, clip};
 
 /// Everything that projecting and writing one table needs.
 #[derive(Clone, Debug)]
@@ -23,8 +23,12 @@ pub struct TablePlan {
     pub order: Order,
     /// Where it goes, with `--out` applied.
     pub path: PathBuf,
-    /// Its format and codec.
+    /// Format and codec of its files.
     pub format: Format,
+    /// Whether it is one file, or a folder of files.
+    pub layout: Layout,
+    /// What its rows are sorted by on their way to the files; empty where they stay as they come.
+    pub sort_by: Vec<SortKey>,
 }
 
 /// One column.

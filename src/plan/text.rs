@@ -12,7 +12,7 @@ use super::{
     ExpandPlan, FirstPage, ItemEdge, Plan, SeedItems, SeedPlan, Source, StageIndex, StageKind, StagePlan,
     TablePlan,
 };
-use crate::spec::{ExportOrder, Format, MaxFailures, OnMismatch, Order, Port};
+use crate::spec::{ExportOrder, Format, Layout, MaxFailures, OnMismatch, Order, Port, SortKey};
 
 /// Where the values of a stage's lines stand.
 const LABEL: usize = 12;
@@ -226,10 +226,29 @@ fn describe_table(table: &TablePlan, inputs: &[Source], text: &mut Text) {
         "none" => "not compressed",
         codec => codec,
     };
+    let layout = match &table.layout {
+        Layout::File => String::new(),
+        Layout::Folder(folder) => format!("a folder, {}, ", folder.mode),
+    };
     text.say(
         "writes",
-        format_args!("{} ({format}{compression}, order {})", table.path.display(), order(table.order)),
+        format_args!(
+            "{} ({layout}{format}{compression}, order {})",
+            table.path.display(),
+            order(table.order)
+        ),
     );
+    if let Layout::Folder(folder) = &table.layout
+        && !folder.partition_by.is_empty()
+    {
+        text.say("folders", format_args!("one for each value of {}", folder.partition_by.join(", ")));
+    }
+    if !table.sort_by.is_empty() {
+        let key =
+            |key: &SortKey| format!("{}{}", key.column, if key.descending { " descending" } else { "" });
+        let keys: Vec<String> = table.sort_by.iter().map(key).collect();
+        text.say("sorted by", format_args!("{}", keys.join(", ")));
+    }
     let types: Vec<String> = table.columns.iter().map(|column| column.column_type.to_string()).collect();
     let name_width = table.columns.iter().map(|column| column.name.chars().count()).max().unwrap_or(0);
     let type_width = types.iter().map(|name| name.chars().count()).max().unwrap_or(0);

@@ -80,6 +80,8 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
             schema: Arc::clone(&table.schema),
             definitions,
             format: table.format,
+            layout: table.layout.clone(),
+            sort_by: table.sort_by.clone(),
             pipeline: job.plan.name.clone(),
         })
         .collect();
@@ -98,7 +100,7 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
                 Some(_) => Some(Documents::open(commit.lock(), &logical)?),
                 None => None,
             };
-            let writers = commit.stage(&specs)?;
+            let writers = commit.stage(&specs, &logical.record.run)?;
             Ok(Started { commit, writers, recovered, logical, documents })
         })
         .await?;

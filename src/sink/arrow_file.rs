@@ -108,7 +108,7 @@ impl<W: Write> ArrowFile<W> {
 
 /// The bytes of an array's values. What Arrow says of itself would do but for null buffers, which an array without
 /// nulls has or not, depending on where it has been.
-fn bytes_of(array: &dyn Array) -> usize {
+pub(super) fn bytes_of(array: &dyn Array) -> usize {
     let rows = array.len();
     let nulls = rows.div_ceil(8);
     let offset =

@@ -12,14 +12,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::TableSpec;
+use super::assembly::{self, Stand};
 use super::disk::{Disk, folder_of};
 use super::error::{Action, SinkError};
+use super::generation;
 use super::journal::{Entry, Journal, StagedList, sweep_temporaries};
 use super::lock::{Lock, TableLock};
 use super::manifest::{Manifest, RunFacts, check_table_source};
-use super::nulls::ColumnFacts;
-use super::staged::{StagedTable, staged_name};
+use super::outcome::{PublishedTable, Recovered, published};
+use super::staged::{Place, StagedFolder, StagedTable, staged_name};
 use super::writer::TableWriter;
+use crate::spec::{Layout, Mode};
 
 /// How long a publish waits for another one of the same table: a publish is a handful of renames and
 /// syncs, so one that takes longer hangs.
@@ -31,34 +34,6 @@ pub struct Commit {
     lock: Lock,
     disk: Disk,
     table_wait: Duration,
-}
-
-/// What [`Commit::open`] found to do.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recovered {
-    /// The run whose half-done publish was finished.
-    pub run: Option<String>,
-    /// Its tables, now all visible.
-    pub published: Vec<PathBuf>,
-    /// Tables of it whose staged file somebody has removed or changed; these are as they were found.
-    pub lost: Vec<PathBuf>,
-    /// Staged files of an interrupted run, removed.
-    pub swept: Vec<PathBuf>,
-}
-
-/// A table that readers see now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublishedTable {
-    /// Its name.
-    pub name: String,
-    /// Where it is, absolute.
-    pub path: PathBuf,
-    /// Rows in it.
-    pub rows: u64,
-    /// Its size.
-    pub bytes: u64,
-    /// Its columns.
-    pub columns: Vec<ColumnFacts>,
 }
 
 impl Commit {
@@ -83,8 +58,8 @@ impl Commit {
         &self.lock
     }
 
-    /// Opens a writer for each table; folders on the way are made. Nothing is visible yet.
-    pub fn stage(&self, tables: &[TableSpec]) -> Result<Vec<TableWriter>, SinkError> {
+    /// Opens a writer for each table of `run`; folders on the way are made. Nothing is visible yet.
+    pub fn stage(&self, tables: &[TableSpec], run: &str) -> Result<Vec<TableWriter>, SinkError> {
         let mut specs: Vec<TableSpec> = Vec::with_capacity(tables.len());
         for table in tables {
             let path = self.resolve(table)?;
@@ -93,13 +68,28 @@ impl Commit {
             }
             specs.push(TableSpec { path, ..table.clone() });
         }
+        let places = specs.iter().map(|spec| self.place(spec, run)).collect::<Result<Vec<_>, _>>()?;
         // Step 2, before the first byte.
-        let names: Vec<PathBuf> = specs.iter().map(|spec| staged_name(&spec.path)).collect();
         let mut list = StagedList::read(&self.disk, self.state())?;
-        list.files.extend(names.iter().cloned());
+        list.files.extend(places.iter().flat_map(Place::names));
         list.write(&self.disk, self.state())?;
         // Step 3; an error drops the writers before it, and with them their files.
-        specs.iter().zip(names).map(|(spec, name)| TableWriter::create(&self.disk, spec, name)).collect()
+        let writer = |(spec, place)| TableWriter::create(&self.disk, spec, place, run);
+        specs.iter().zip(places).map(writer).collect()
+    }
+
+    /// Where a table is staged.
+    fn place(&self, spec: &TableSpec, run: &str) -> Result<Place, SinkError> {
+        let Layout::Folder(layout) = &spec.layout else {
+            return Ok(Place { staged: staged_name(&spec.path), folder: None });
+        };
+        self.disk.create_folders(&generation::home(&spec.path))?;
+        let folder = StagedFolder {
+            generation: generation::name_for(&self.disk, &spec.path, run)?,
+            link: staged_name(&spec.path),
+            layout: layout.clone(),
+        };
+        Ok(Place { staged: generation::staged(&spec.path), folder: Some(folder) })
     }
 
     /// Makes the tables of a run visible, all of them.
@@ -108,20 +98,40 @@ impl Commit {
     /// [`SinkError::Unfinished`]: then the next [`Commit::open`] goes on.
     pub fn publish(
         &self,
-        mut tables: Vec<StagedTable>,
+        tables: Vec<StagedTable>,
         facts: &RunFacts,
     ) -> Result<Vec<PublishedTable>, SinkError> {
         if tables.is_empty() {
             return Ok(Vec::new());
         }
         let _locks = self.lock_tables(tables.iter().map(|table| (&*table.path, &*table.name)))?; // 4
+        let mut entries = Vec::with_capacity(tables.len());
+        let mut done = Vec::new();
         for table in &tables {
             // 5: again, as hours may have passed and another pipeline may have published.
-            self.check_path(&table.name, &table.path)?;
+            self.check_path(&table.name, &table.path, table.folder.is_some())?;
             check_table_source(&self.disk, &table.path, &facts.source)?;
+            match &table.folder {
+                None => entries.push(entry(&self.disk, table, facts)?),
+                Some(folder) => match assembly::prepare(&self.disk, table, folder, facts)? {
+                    Some(entry) => entries.push(entry),
+                    None => done.push(table.path.clone()),
+                },
+            }
         }
         self.sync_folders(tables.iter().map(StagedTable::staged))?; // 6
-        let journal = Journal::new(tables.iter().map(|table| entry(table, facts)).collect());
+        // What an earlier attempt of the same run has appended stays as it is, and what was staged again goes.
+        let published = tables.iter().map(published).collect();
+        let (again, mut tables): (Vec<StagedTable>, Vec<StagedTable>) =
+            tables.into_iter().partition(|table| done.contains(&table.path));
+        let mut gone: Vec<PathBuf> = again.iter().flat_map(StagedTable::names).collect();
+        drop(again);
+        if tables.is_empty() {
+            let _ = self.forget(&gone);
+            return Ok(published);
+        }
+        gone.extend(tables.iter().flat_map(StagedTable::names));
+        let journal = Journal::new(entries);
         // From here on the records decide what becomes of the staged files, not their handles.
         for table in &mut tables {
             table.file.keep();
@@ -131,18 +141,13 @@ impl Commit {
         } // 7, 8
         let states = vec![State::Staged; journal.tables.len()];
         self.carry_out(&journal, &states)?; // 9 to 12
-        // 13. The publish is done; names that stay in the list are names of files that are gone.
-        let _ = self.forget(&journal);
-        Ok(tables
-            .into_iter()
-            .map(|table| PublishedTable {
-                name: table.name,
-                path: table.path,
-                rows: table.rows,
-                bytes: table.bytes,
-                columns: table.columns,
-            })
-            .collect())
+        // 13. The publish is done; names that stay in the list are names of files that are gone, and old generations
+        // that stay are removed by the next publish.
+        let _ = self.forget(&gone);
+        for entry in journal.tables.iter().filter(|entry| entry.link.is_some()) {
+            let _ = assembly::prune(&self.disk, &entry.path);
+        }
+        Ok(published)
     }
 
     /// The pipeline's state folder, absolute.
@@ -157,12 +162,12 @@ impl Commit {
     fn recover(&self) -> Result<Recovered, SinkError> {
         let mut recovered = Recovered::default();
         sweep_temporaries(&self.disk, self.state())?;
-        if let Some(journal) = Journal::read(&self.disk, self.state())? {
-            self.roll_forward(&journal, &mut recovered)?;
+        if let Some(mut journal) = Journal::read(&self.disk, self.state())? {
+            self.roll_forward(&mut journal, &mut recovered)?;
         }
         let mut list = StagedList::read(&self.disk, self.state())?;
         for file in &list.files {
-            if self.disk.remove(file)? {
+            if self.disk.remove_staged(file)? {
                 recovered.swept.push(file.clone());
             }
         }
@@ -171,19 +176,21 @@ impl Commit {
         Ok(recovered)
     }
 
-    fn roll_forward(&self, journal: &Journal, recovered: &mut Recovered) -> Result<(), SinkError> {
+    fn roll_forward(&self, journal: &mut Journal, recovered: &mut Recovered) -> Result<(), SinkError> {
         // A folder that is gone took its tables with it; there is nothing to lock in it.
         let there = journal.tables.iter().filter(|entry| folder_of(&entry.path).is_dir());
         let _locks = self.lock_tables(there.map(|entry| (&*entry.path, &*entry.manifest.table)))?;
         let mut states = Vec::with_capacity(journal.tables.len());
-        for entry in &journal.tables {
+        for entry in &mut journal.tables {
             states.push(self.state_of(entry)?);
         }
         self.carry_out(journal, &states)?;
         recovered.run = journal.tables.first().map(|entry| entry.manifest.facts.run.clone());
         for (entry, state) in journal.tables.iter().zip(states) {
             match state {
-                State::Staged | State::Published => recovered.published.push(entry.path.clone()),
+                State::Staged | State::Filed | State::Published => {
+                    recovered.published.push(entry.path.clone());
+                }
                 State::Lost => recovered.lost.push(entry.path.clone()),
             }
         }
@@ -192,7 +199,23 @@ impl Commit {
 
     /// How far a crash let one table come. Files are known by their digest: a name may by now hold
     /// what another pipeline published.
-    fn state_of(&self, entry: &Entry) -> Result<State, SinkError> {
+    fn state_of(&self, entry: &mut Entry) -> Result<State, SinkError> {
+        if entry.link.is_some() {
+            return Ok(match assembly::stand_of(&self.disk, entry) {
+                Ok(Stand::Staged) => State::Staged,
+                Ok(Stand::Filed) => State::Filed,
+                Ok(Stand::Visible) => State::Published,
+                // Somebody has published what this cannot follow: theirs stays.
+                Ok(Stand::Lost)
+                | Err(
+                    SinkError::OtherColumns { .. }
+                    | SinkError::OtherPartitions { .. }
+                    | SinkError::Incomplete { .. }
+                    | SinkError::TooManyFiles { .. },
+                ) => State::Lost,
+                Err(error) => return Err(error),
+            });
+        }
         let ours = |path: &Path| {
             Ok::<bool, SinkError>(
                 self.disk.digest(path)?.is_some_and(|digest| digest == entry.manifest.digest),
@@ -211,13 +234,25 @@ impl Commit {
     fn carry_out(&self, journal: &Journal, states: &[State]) -> Result<(), SinkError> {
         let tables = || journal.tables.iter().zip(states).filter(|(_, state)| **state != State::Lost);
         let done = || {
+            // Before the first table changes, so that they all change within a few renames.
+            for (entry, state) in tables().filter(|(entry, _)| entry.link.is_some()) {
+                match state {
+                    State::Staged => assembly::file(&self.disk, entry, Stand::Staged)?,
+                    State::Filed => assembly::file(&self.disk, entry, Stand::Filed)?,
+                    State::Published | State::Lost => {}
+                }
+            }
             for (entry, state) in tables() {
-                if *state == State::Staged {
-                    self.disk.rename(&entry.staged, &entry.path)?;
+                match state {
+                    State::Staged | State::Filed if entry.link.is_some() => {
+                        assembly::show(&self.disk, entry)?;
+                    }
+                    State::Staged => self.disk.rename(&entry.staged, &entry.path)?,
+                    State::Filed | State::Published | State::Lost => {}
                 }
             }
             self.sync_folders(tables().map(|(entry, _)| &*entry.path))?;
-            for (entry, _) in tables() {
+            for (entry, _) in tables().filter(|(entry, _)| entry.link.is_none()) {
                 entry.manifest.write(&self.disk, &entry.path)?;
             }
             Journal::remove(&self.disk, self.state())
@@ -242,10 +277,10 @@ impl Commit {
         SinkError::Unfinished { journal: Journal::path(self.state()), source: Box::new(source) }
     }
 
-    /// Takes the published files out of the list of staged ones.
-    fn forget(&self, journal: &Journal) -> Result<(), SinkError> {
+    /// Takes names out of the list of staged ones.
+    fn forget(&self, gone: &[PathBuf]) -> Result<(), SinkError> {
         let mut list = StagedList::read(&self.disk, self.state())?;
-        list.files.retain(|file| journal.tables.iter().all(|entry| entry.staged != *file));
+        list.files.retain(|file| !gone.contains(file));
         list.write(&self.disk, self.state())
     }
 
@@ -282,15 +317,28 @@ impl Commit {
         if path.to_str().is_none() {
             return Err(bad("it is not UTF-8"));
         }
-        self.check_path(&table.name, &path)?;
+        if folder.iter().filter_map(std::ffi::OsStr::to_str).any(generation::is_home) {
+            return Err(bad("it is inside another table"));
+        }
+        self.check_path(&table.name, &path, table.layout != Layout::File)?;
         Ok(path)
     }
 
-    /// A table may take the place of nothing, or of a plain file.
-    fn check_path(&self, table: &str, path: &Path) -> Result<(), SinkError> {
-        let Some(found) = self.disk.inspect(path)?.filter(|found| !found.is_file()) else { return Ok(()) };
+    /// A table that is a file may take the place of nothing, or of a plain file; one that is a folder, of nothing or of
+    /// a link to a generation of its own.
+    fn check_path(&self, table: &str, path: &Path, folder: bool) -> Result<(), SinkError> {
+        let Some(found) = self.disk.inspect(path)? else { return Ok(()) };
         let (table, path) = (table.to_owned(), path.to_path_buf());
-        Err(SinkError::NotAFile { table, path, found: describe(found) })
+        if !folder {
+            if found.is_file() {
+                return Ok(());
+            }
+            return Err(SinkError::NotAFile { table, path, found: describe(found) });
+        }
+        if found.is_symlink() && generation::current(&self.disk, &path)?.is_some() {
+            return Ok(());
+        }
+        Err(SinkError::NotOurs { table, path, found: describe(found) })
     }
 }
 
@@ -299,6 +347,8 @@ impl Commit {
 enum State {
     /// Still under its staged name.
     Staged,
+    /// Of a folder table: a generation that readers do not see.
+    Filed,
     /// Already under its path.
     Published,
     /// Neither: somebody else took it away.
@@ -308,6 +358,8 @@ enum State {
 fn describe(found: FileType) -> &'static str {
     if found.is_dir() {
         "a folder"
+    } else if found.is_file() {
+        "a file"
     } else if found.is_symlink() {
         "a symbolic link"
     } else {
@@ -319,19 +371,22 @@ fn same_path(first: &str, second: &str, path: &Path) -> SinkError {
     SinkError::SamePath { first: first.to_owned(), second: second.to_owned(), path: path.to_path_buf() }
 }
 
-fn entry(table: &StagedTable, facts: &RunFacts) -> Entry {
-    Entry {
-        staged: table.staged().to_path_buf(),
-        path: table.path.clone(),
-        manifest: Manifest {
-            version: Manifest::VERSION,
-            table: table.name.clone(),
-            rows: table.rows,
-            bytes: table.bytes,
-            digest: table.digest.clone(),
-            schema_fingerprint: table.schema_fingerprint.clone(),
-            columns: table.columns.clone(),
-            facts: facts.clone(),
-        },
-    }
+/// What the journal holds of a table that is one file.
+fn entry(disk: &Disk, table: &StagedTable, facts: &RunFacts) -> Result<Entry, SinkError> {
+    let mut manifest = Manifest {
+        version: Manifest::VERSION,
+        table: table.name.clone(),
+        rows: table.rows,
+        bytes: table.bytes,
+        digest: table.digest.clone(),
+        schema_fingerprint: table.schema_fingerprint.clone(),
+        columns: table.columns.clone(),
+        schema: table.schema.clone(),
+        generation: None,
+        files: table.files.clone(),
+        history: Vec::new(),
+        facts: facts.clone(),
+    };
+    manifest.remember(Manifest::read(disk, &table.path)?.as_ref(), Mode::Overwrite, table.rows);
+    Ok(Entry { staged: table.staged().to_path_buf(), path: table.path.clone(), link: None, manifest })
 }

@@ -104,9 +104,11 @@ fn every_type_reads_back_as_written() {
             schema: schema(),
             definitions: Vec::new(),
             format,
+            layout: Layout::default(),
+            sort_by: Vec::new(),
             pipeline: "conformance".to_owned(),
         };
-        let mut writer = commit.stage(std::slice::from_ref(&spec)).expect("stages").pop().expect("one");
+        let mut writer = commit.stage(std::slice::from_ref(&spec), "1").expect("stages").pop().expect("one");
         let whole = batch(0..rows);
         for start in (0..whole.num_rows()).step_by(10_000) {
             writer.write(&whole.slice(start, 10_000.min(whole.num_rows() - start))).expect("writes");

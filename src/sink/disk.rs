@@ -77,6 +77,69 @@ impl Disk {
         self.run(Action::Rename, to, || fs::rename(from, to))
     }
 
+    /// Makes one folder; it is an error if something is there.
+    pub fn create_folder(&self, folder: &Path) -> Result<(), SinkError> {
+        self.run(Action::CreateFolder, folder, || fs::create_dir(folder))
+    }
+
+    /// Makes a symbolic link at `path` that says `target`.
+    pub fn link(&self, target: &Path, path: &Path) -> Result<(), SinkError> {
+        self.run(Action::Link, path, || symlink(target, path))
+    }
+
+    /// What the symbolic link at `path` says; none if no link is there.
+    pub fn read_link(&self, path: &Path) -> Result<Option<PathBuf>, SinkError> {
+        self.run(Action::Inspect, path, || match fs::read_link(path) {
+            // What is there and no link.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(None),
+            other => absent_is_none(other),
+        })
+    }
+
+    /// Gives the file at `from` a second name.
+    pub fn share(&self, from: &Path, to: &Path) -> Result<(), SinkError> {
+        self.run(Action::Share, to, || fs::hard_link(from, to))
+    }
+
+    /// Names and kinds of what is in `folder`, by name; nothing if it is not there.
+    pub fn list(&self, folder: &Path) -> Result<Vec<(String, fs::FileType)>, SinkError> {
+        self.run(Action::Read, folder, || {
+            let Some(entries) = absent_is_none(fs::read_dir(folder))? else { return Ok(Vec::new()) };
+            let mut found = Vec::new();
+            for entry in entries {
+                let entry = entry?;
+                // What is not UTF-8 is not ours.
+                if let Ok(name) = entry.file_name().into_string() {
+                    found.push((name, entry.file_type()?));
+                }
+            }
+            found.sort_by(|a, b| a.0.cmp(&b.0));
+            Ok(found)
+        })
+    }
+
+    /// Removes a folder with all that is in it, links not followed; answers whether it was there.
+    pub fn remove_folder(&self, folder: &Path) -> Result<bool, SinkError> {
+        for (name, kind) in self.list(folder)? {
+            let path = folder.join(name);
+            if kind.is_dir() {
+                self.remove_folder(&path)?;
+            } else {
+                self.remove(&path)?;
+            }
+        }
+        self.run(Action::Remove, folder, || absent_is_none(fs::remove_dir(folder)).map(|it| it.is_some()))
+    }
+
+    /// Removes what was staged, a file, a link or a folder; answers whether it was there.
+    pub fn remove_staged(&self, path: &Path) -> Result<bool, SinkError> {
+        match self.inspect(path)? {
+            Some(kind) if kind.is_dir() => self.remove_folder(path),
+            Some(_) => self.remove(path),
+            None => Ok(false),
+        }
+    }
+
     /// Removes the file, if it is there; answers whether it was.
     #[expect(clippy::disallowed_methods, reason = "the one place that removes")]
     pub fn remove(&self, path: &Path) -> Result<bool, SinkError> {
@@ -104,6 +167,14 @@ impl Disk {
                     read => digest.update(&buffer[..read]),
                 }
             }
+        })
+    }
+
+    /// The size of a plain file, or none.
+    pub fn size(&self, path: &Path) -> Result<Option<u64>, SinkError> {
+        self.run(Action::Inspect, path, || {
+            let found = absent_is_none(fs::symlink_metadata(path))?;
+            Ok(found.filter(fs::Metadata::is_file).map(|found| found.len()))
         })
     }
 
@@ -173,6 +244,16 @@ impl Disk {
     fn is_dying(&self) -> bool {
         self.script.as_ref().is_some_and(|script| script.is_dying())
     }
+}
+
+#[cfg(unix)]
+fn symlink(target: &Path, path: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, path)
+}
+
+#[cfg(not(unix))]
+fn symlink(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no links that one rename can swap"))
 }
 
 /// The name under which `path` is written before it is renamed.

@@ -1,8 +1,8 @@
 //! How rows become the bytes of a file: what the formats share.
 //!
 //! ```text
-//!  batches ─▶ count nulls ─▶ chunks of 1,024 rows ─┬▶ ParquetFile
-//!                                                  └▶ ArrowFile
+//!  batches ─▶ chunks of 1,024 rows ─▶ ranges of keys ─┬▶ ParquetFile
+//!                                                     └▶ ArrowFile
 //! ```
 //!
 //! Does not belong here: the settings of a format (`parquet_file`, `arrow_file`), and where the bytes go.
@@ -22,8 +22,8 @@ use parquet::errors::ParquetError;
 
 use super::TableSpec;
 use super::arrow_file::ArrowFile;
-use super::nulls::{self, ColumnFacts};
 use super::parquet_file::ParquetFile;
+use super::ranges::{KeyRange, Ranges};
 use crate::spec::Format;
 
 /// The version that files and manifests name.
@@ -48,7 +48,7 @@ pub enum FormatError {
 pub(super) struct Encoder<W: Write + Send> {
     file: File<W>,
     chunks: BatchCoalescer,
-    columns: Vec<ColumnFacts>,
+    ranges: Ranges,
     rows: u64,
 }
 
@@ -70,8 +70,8 @@ impl<W: Write + Send> Encoder<W> {
                 File::Arrow(Box::new(ArrowFile::new(output, spec, &schema, codec, fingerprint)?))
             }
         };
-        let columns = nulls::columns(&schema, &spec.definitions);
-        Ok(Self { file, chunks: BatchCoalescer::new(schema, CHUNK_ROWS), columns, rows: 0 })
+        let ranges = Ranges::new(&schema);
+        Ok(Self { file, chunks: BatchCoalescer::new(schema, CHUNK_ROWS), ranges, rows: 0 })
     }
 
     /// With another limit for the bytes of a row group or batch.
@@ -86,10 +86,19 @@ impl<W: Write + Send> Encoder<W> {
 
     /// Takes a batch that has the table's columns.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), FormatError> {
-        self.rows += batch.num_rows() as u64;
-        nulls::count(&mut self.columns, batch);
         self.chunks.push_batch(batch.clone())?;
         self.drain()
+    }
+
+    /// Takes a chunk: rows that the caller has cut, always in the same places. Not to be mixed with `write`.
+    pub fn write_chunk(&mut self, chunk: RecordBatch) -> Result<(), FormatError> {
+        self.rows += chunk.num_rows() as u64;
+        self.ranges.add(&chunk);
+        match &mut self.file {
+            File::Parquet(file) => file.write(&chunk)?,
+            File::Arrow(file) => file.write(chunk)?,
+        }
+        Ok(())
     }
 
     /// Writes what is left and the footer.
@@ -105,22 +114,28 @@ impl<W: Write + Send> Encoder<W> {
 
     fn drain(&mut self) -> Result<(), FormatError> {
         while let Some(chunk) = self.chunks.next_completed_batch() {
-            match &mut self.file {
-                File::Parquet(file) => file.write(&chunk)?,
-                File::Arrow(file) => file.write(chunk)?,
-            }
+            self.write_chunk(chunk)?;
         }
         Ok(())
     }
 
-    /// Rows taken so far.
+    /// Rows encoded so far.
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Its columns, with the values of the rows taken so far.
-    pub fn columns(&self) -> &[ColumnFacts] {
-        &self.columns
+    /// What its columns lie between, in the rows encoded so far.
+    pub fn ranges(&self) -> Vec<KeyRange> {
+        self.ranges.told()
+    }
+
+    /// Bytes of the open row group or batch, which are in no output yet, as far as they are encoded. Follows from the
+    /// chunks alone.
+    pub fn open_bytes(&self) -> usize {
+        match &self.file {
+            File::Parquet(file) => file.open_bytes(),
+            File::Arrow(file) => file.memory_bytes(),
+        }
     }
 
     /// Estimate of the bytes held: what the format holds, and the open chunk.
@@ -159,7 +174,7 @@ mod tests {
 
     use super::*;
     use crate::sink::parquet_file::ROW_GROUP_BYTES_MAX;
-    use crate::spec::{ArrowCodec, ParquetCodec};
+    use crate::spec::{ArrowCodec, Layout, ParquetCodec};
 
     const PARQUET: Format = Format::Parquet(ParquetCodec::Zstd);
     const ARROW: Format = Format::Arrow(ArrowCodec::None);
@@ -175,6 +190,8 @@ mod tests {
             schema: Arc::new(Schema::new(fields.map(|(name, kind)| Field::new(name, kind, true)).to_vec())),
             definitions: Vec::new(),
             format,
+            layout: Layout::default(),
+            sort_by: Vec::new(),
             pipeline: "marvel".to_owned(),
         }
     }

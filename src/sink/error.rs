@@ -28,6 +28,10 @@ pub enum Action {
     SyncFolder,
     /// Giving a file its final name.
     Rename,
+    /// Making a symbolic link.
+    Link,
+    /// Giving a file a second name.
+    Share,
     /// Removing a file.
     Remove,
     /// Reading a file.
@@ -47,6 +51,8 @@ impl fmt::Display for Action {
             Self::SyncFile => "sync",
             Self::SyncFolder => "sync folder",
             Self::Rename => "rename into place",
+            Self::Link => "make link",
+            Self::Share => "make hard link",
             Self::Remove => "remove",
             Self::Read => "read",
             Self::Lock => "lock",
@@ -97,6 +103,68 @@ pub enum SinkError {
         path: PathBuf,
         /// What is there, with its article.
         found: &'static str,
+    },
+    /// The path of a folder table is taken by something that this program did not make.
+    #[error("publish table `{table}`: `{}` is {found}, not a table of this program", path.display())]
+    NotOurs {
+        /// The table.
+        table: String,
+        /// Its path.
+        path: PathBuf,
+        /// What is there, with its article.
+        found: &'static str,
+    },
+    /// The rows of a published table cannot be continued with other columns.
+    #[error("append to `{}`: its columns and those of this run do not go together: {difference}", path.display())]
+    OtherColumns {
+        /// The table's path.
+        path: PathBuf,
+        /// The columns that differ.
+        difference: String,
+    },
+    /// A published table is cut into other folders than this run would.
+    #[error("append to `{}`: it is partitioned by {published}, this run by {wanted}", path.display())]
+    OtherPartitions {
+        /// The table's path.
+        path: PathBuf,
+        /// Columns of what is there, or `nothing`.
+        published: String,
+        /// Columns of this run.
+        wanted: String,
+    },
+    /// What is known of a folder table and what is in it differ.
+    #[error("append to `{}`: {missing} is gone from it", path.display())]
+    Incomplete {
+        /// The table's path.
+        path: PathBuf,
+        /// A file, or what the manifest is.
+        missing: String,
+    },
+    /// A table of more files than one may have.
+    #[error("append to `{}`: it would have more than {most} files", path.display())]
+    TooManyFiles {
+        /// The table's path.
+        path: PathBuf,
+        /// The limit.
+        most: usize,
+    },
+    /// A column has more values than a table may have folders.
+    #[error("write table `{table}`: `partition_by` gives more than {most} folders")]
+    TooManyPartitions {
+        /// The table.
+        table: String,
+        /// The limit.
+        most: usize,
+    },
+    /// A value that no folder can be named after.
+    #[error("write table `{table}`: a value of `{column}` is too long to name a folder: {length} bytes")]
+    PartitionName {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// Bytes of the name that it would need.
+        length: usize,
     },
     /// A path that names no file, such as `/` or `..`, or that is not UTF-8.
     #[error("publish table `{table}`: `{}` cannot be the path of a table: {reason}", path.display())]

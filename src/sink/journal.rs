@@ -13,7 +13,11 @@ use super::disk::{Disk, temporary_name};
 use super::error::SinkError;
 use super::manifest::{Manifest, decode};
 
+/// Of the list of staged files.
 const VERSION: u32 = 1;
+
+/// Of the journal: folder tables came with 2, which a program that knows only files would take for lost ones.
+const JOURNAL_VERSION: u32 = 2;
 const JOURNAL: &str = "publish.json";
 const STAGED: &str = "staged.json";
 
@@ -32,13 +36,16 @@ pub(super) struct Entry {
     pub staged: PathBuf,
     /// Where it goes.
     pub path: PathBuf,
-    /// What is to stand beside it; holds the digest by which the file is known.
+    /// Of a folder table, where its link is made before it is renamed to `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<PathBuf>,
+    /// What is to stand beside it; holds the digests by which files are known.
     pub manifest: Manifest,
 }
 
 impl Journal {
     pub fn new(tables: Vec<Entry>) -> Self {
-        Self { version: VERSION, tables }
+        Self { version: JOURNAL_VERSION, tables }
     }
 
     pub fn path(state: &Path) -> PathBuf {
@@ -56,7 +63,7 @@ impl Journal {
     pub fn read(disk: &Disk, state: &Path) -> Result<Option<Self>, SinkError> {
         let path = Self::path(state);
         let Some(text) = disk.read(&path)? else { return Ok(None) };
-        decode("publish journal", &path, &text, VERSION).map(Some)
+        decode("publish journal", &path, &text, JOURNAL_VERSION).map(Some)
     }
 
     /// Removes it, durably.

@@ -1,4 +1,4 @@
-//! What is known about a published table: a hidden file beside it.
+//! What is known about a published table: a hidden file beside it, or beside the generation that its link names.
 //!
 //! Does not belong here: when it is written (`commit`). Nothing in a manifest is in the data file, whose
 //! bytes follow from the rows alone.
@@ -15,13 +15,20 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::Disk;
 use super::error::SinkError;
+use super::facts::{FileFacts, Generation, Load, TableColumn};
+use super::generation;
 use super::nulls::ColumnFacts;
+use crate::spec::Mode;
 
 /// Version of the record; a change that old programs would misread raises it.
 const VERSION: u32 = 1;
 
-/// Most bytes that a manifest of ours takes: a thousand columns of ten fields, and the counts of 200 stages.
-const KNOWN_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Most bytes of a manifest that somebody curious reads: a thousand columns of ten fields, the counts of 200 stages, and ten
+/// thousand files with the ranges of thirty columns.
+const KNOWN_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// Loads that a manifest remembers: more than a year of nights.
+const HISTORY_MAX: usize = 400;
 
 /// What a run says about itself when it publishes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,9 +66,21 @@ pub struct Manifest {
     pub digest: String,
     /// Fingerprint of its schema.
     pub schema_fingerprint: String,
-    /// Its columns; none in what older versions wrote.
+    /// Its columns in the rows of its last run; none in what older versions wrote.
     #[serde(default)]
     pub columns: Vec<ColumnFacts>,
+    /// Its columns by type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema: Vec<TableColumn>,
+    /// Of a folder table, the generation that this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
+    /// Its data files, in the order of their rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileFacts>,
+    /// The last loads of it, this one last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Load>,
     /// The run that published it.
     #[serde(flatten)]
     pub facts: RunFacts,
@@ -70,16 +89,44 @@ pub struct Manifest {
 impl Manifest {
     pub(super) const VERSION: u32 = VERSION;
 
+    /// Writes it to where it belongs: beside the table, or beside its generation.
     pub(super) fn write(&self, disk: &Disk, table: &Path) -> Result<(), SinkError> {
         let mut text = serde_json::to_vec_pretty(self).expect("a manifest is plain data");
         text.push(b'\n');
-        disk.replace(&hidden(table, ".manifest.json"), &text)
+        let path = match &self.generation {
+            Some(generation) => generation::manifest(table, &generation.name),
+            None => hidden(table, generation::MANIFEST),
+        };
+        disk.replace(&path, &text)
     }
 
+    /// Of what readers of `table` see now.
     pub(super) fn read(disk: &Disk, table: &Path) -> Result<Option<Self>, SinkError> {
-        let path = hidden(table, ".manifest.json");
+        let path = match generation::current(disk, table)? {
+            Some(name) => generation::manifest(table, &name),
+            None => hidden(table, generation::MANIFEST),
+        };
         let Some(text) = disk.read(&path)? else { return Ok(None) };
         decode("manifest", &path, &text, VERSION).map(Some)
+    }
+
+    /// Puts this load behind those of `before`.
+    pub(super) fn remember(&mut self, before: Option<&Self>, mode: Mode, rows: u64) {
+        let mut history = before.map(|before| before.history.clone()).unwrap_or_default();
+        history.push(Load {
+            run: self.facts.run.clone(),
+            pipeline: self.facts.pipeline.clone(),
+            finished_at: self.facts.finished_at,
+            generation: self.generation.as_ref().map(|generation| generation.name.clone()),
+            mode,
+            rows,
+            table_rows: self.rows,
+            files: self.files.len(),
+            bytes: self.bytes,
+            schema_fingerprint: self.schema_fingerprint.clone(),
+        });
+        let forgotten = history.len().saturating_sub(HISTORY_MAX);
+        self.history = history.split_off(forgotten);
     }
 }
 
@@ -91,7 +138,13 @@ pub fn read_manifest(table: &Path) -> Result<Option<Manifest>, SinkError> {
 /// The manifest of the table at `table`, if there is one to go by: of a size that a manifest has, readable, and
 /// written for the file that stands there now. Anything else is none, for somebody who is only curious.
 pub fn known_manifest(table: &Path) -> Option<Manifest> {
-    let path = hidden(table, ".manifest.json");
+    // A slash behind it would ask for what the link leads to.
+    let table = &table.components().collect::<PathBuf>();
+    let generation = std::fs::read_link(table).ok().and_then(|target| generation::named(table, &target));
+    let path = match &generation {
+        Some(name) => generation::manifest(table, name),
+        None => hidden(table, generation::MANIFEST),
+    };
     // A pipe in its place would never end.
     let found = std::fs::symlink_metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
     if found.len() > KNOWN_BYTES_MAX {
@@ -100,6 +153,10 @@ pub fn known_manifest(table: &Path) -> Option<Manifest> {
     let mut text = Vec::new();
     File::open(&path).ok()?.take(KNOWN_BYTES_MAX).read_to_end(&mut text).ok()?;
     let manifest: Manifest = decode("manifest", &path, &text, VERSION).ok()?;
+    if generation.is_some() {
+        // What a link names is never written again.
+        return Some(manifest);
+    }
     // Not the digest, which would read the whole table: this is to take milliseconds.
     let size = std::fs::metadata(table).ok()?.len();
     (size == manifest.bytes).then_some(manifest)
@@ -147,7 +204,7 @@ pub(super) fn decode<T: for<'a> Deserialize<'a>>(
     }
     let bad = |source| SinkError::BadRecord { kind, path: path.to_path_buf(), source };
     let Versioned { version: found } = serde_json::from_slice(text).map_err(bad)?;
-    if found != known {
+    if found == 0 || found > known {
         return Err(SinkError::RecordVersion { kind, path: path.to_path_buf(), found, known });
     }
     serde_json::from_slice(text).map_err(bad)
@@ -188,6 +245,10 @@ mod tests {
             digest: "xxh3-128:00".to_owned(),
             schema_fingerprint: "0".repeat(32),
             columns: vec![column],
+            schema: Vec::new(),
+            generation: None,
+            files: Vec::new(),
+            history: Vec::new(),
             facts: RunFacts {
                 run: "r1".to_owned(),
                 pipeline: "marvel".to_owned(),

@@ -1,8 +1,9 @@
-//! Where columns rest: one Parquet or Arrow file per table, made visible together with all tables of its run.
+//! Where columns rest: a Parquet or Arrow file for each table, or a folder of them, made visible together with all tables of
+//! the run.
 //!
 //! ```text
-//!  batches ─▶ TableWriter ─▶ .films.parquet.<hex>.tmp ─┐
-//!  batches ─▶ TableWriter ─▶ .cast.parquet.<hex>.tmp  ─┴─▶ Commit::publish ─▶ films.parquet, cast.parquet
+//!  batches ─▶ TableWriter ─▶ .films.parquet.<hex>.tmp  ─┐
+//!  batches ─▶ TableWriter ─▶ .cast.gen/.<hex>.tmp/part… ─┴─▶ Commit::publish ─▶ films.parquet, cast ─▶ .cast.gen/<run>
 //! ```
 //!
 //! Belongs here: the bytes of a data file, staging, locks, the publish journal, manifests. Does not
@@ -13,17 +14,26 @@
 //! tables of a run are all old or all new. The steps are in `docs/architecture/commit.md`.
 
 mod arrow_file;
+mod assembly;
 mod commit;
 mod disk;
 mod encode;
 mod error;
+mod facts;
+mod folder;
+mod generation;
 mod journal;
 mod lock;
 mod manifest;
 mod nulls;
+mod outcome;
 mod parquet_file;
+mod part;
+mod partition;
+mod ranges;
 mod read;
 mod schema;
+mod sort;
 mod staged;
 mod unfinished;
 mod writer;
@@ -33,21 +43,26 @@ mod commit_tests;
 #[cfg(test)]
 mod conformance_tests;
 #[cfg(test)]
+mod folder_tests;
+#[cfg(test)]
 mod nested_tests;
 
 use std::path::PathBuf;
 
 use arrow::datatypes::SchemaRef;
 
-use crate::spec::Format;
+use crate::spec::{Format, Layout, SortKey};
 
-pub use commit::{Commit, PublishedTable, Recovered};
+pub use commit::Commit;
 pub use encode::{FormatError, TOOL_VERSION};
 pub use error::{Action, SinkError};
+pub use facts::{FileFacts, Generation, Load, TableColumn};
 pub use lock::{Holder, Lock};
 pub use manifest::{Manifest, RunFacts, check_source, known_manifest, read_manifest};
 pub use nulls::ColumnFacts;
+pub use outcome::{PublishedTable, Recovered};
 pub use parquet_file::{ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS};
+pub use ranges::KeyRange;
 pub use read::{
     FOLDER_FILES_MAX, FileFormat, Folder, ReadError, TableFile, first_rows, is_folder, look_through,
     read_table, type_words,
@@ -69,8 +84,12 @@ pub struct TableSpec {
     /// What each column is made from, in words that change with it; a later start compares them. May be shorter
     /// than the columns, which then have none.
     pub definitions: Vec<String>,
-    /// Its format and codec.
+    /// Format and codec of its files.
     pub format: Format,
+    /// Whether it is one file, or a folder of files.
+    pub layout: Layout,
+    /// The order of its rows, or within each folder of a partitioned table; without it that in which they come.
+    pub sort_by: Vec<SortKey>,
     /// Name of the pipeline, which the file's metadata hold.
     pub pipeline: String,
 }

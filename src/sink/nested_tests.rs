@@ -83,9 +83,11 @@ fn nested_values_read_back_as_written_null_by_null() {
             schema: schema(),
             format,
             definitions: Vec::new(),
+            layout: Layout::default(),
+            sort_by: Vec::new(),
             pipeline: "conformance".to_owned(),
         };
-        let mut writer = commit.stage(std::slice::from_ref(&spec)).expect("stages").pop().expect("one");
+        let mut writer = commit.stage(std::slice::from_ref(&spec), "1").expect("stages").pop().expect("one");
         let whole = batch(times);
         for start in (0..whole.num_rows()).step_by(1000) {
             writer.write(&whole.slice(start, 1000.min(whole.num_rows() - start))).expect("writes");
@@ -134,9 +136,11 @@ fn every_leaf_has_its_levels_and_its_nulls_are_counted() {
         schema: schema(),
         format: Format::Parquet(ParquetCodec::None),
         definitions: Vec::new(),
+        layout: Layout::default(),
+        sort_by: Vec::new(),
         pipeline: "conformance".to_owned(),
     };
-    let mut writer = commit.stage(std::slice::from_ref(&spec)).expect("stages").pop().expect("one");
+    let mut writer = commit.stage(std::slice::from_ref(&spec), "1").expect("stages").pop().expect("one");
     writer.write(&batch(1)).expect("writes");
     let published = commit.publish(vec![writer.finish().expect("finishes")], &facts()).expect("publishes");
     let file = std::fs::File::open(&published[0].path).expect("is there");

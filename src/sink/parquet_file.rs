@@ -12,13 +12,13 @@ use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression as Codec, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
 
 use super::TableSpec;
 use super::encode::{CHUNK_ROWS, TOOL_VERSION, facts_of_file};
-use crate::spec::ParquetCodec;
+use crate::spec::{ParquetCodec, SortKey};
 
 /// Rows of a row group. It is DuckDB's own number (60 of its vectors of 2,048), which lets it give each
 /// thread a whole group, and small enough to be held in memory.
@@ -88,6 +88,11 @@ impl<W: Write + Send> ParquetFile<W> {
         self.arrow.memory_size()
     }
 
+    /// Encoded bytes of the open row group.
+    pub fn open_bytes(&self) -> usize {
+        self.arrow.in_progress_size()
+    }
+
     pub fn output(&mut self) -> &mut W {
         self.arrow.inner_mut()
     }
@@ -114,6 +119,10 @@ fn properties(spec: &TableSpec, codec: ParquetCodec, fingerprint: &str) -> Write
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         // Page level statistics are what the page index holds.
         .set_statistics_enabled(EnabledStatistics::Page);
+    let sorting: Option<Vec<SortingColumn>> = spec.sort_by.iter().map(|key| sorting(spec, key)).collect();
+    if let Some(sorting) = sorting.filter(|sorting| !sorting.is_empty()) {
+        builder = builder.set_sorting_columns(Some(sorting));
+    }
     for field in spec.schema.fields().iter().filter(|field| is_key(field.name(), field.data_type())) {
         let column = ColumnPath::from(field.name().as_str());
         builder = builder
@@ -121,6 +130,23 @@ fn properties(spec: &TableSpec, codec: ParquetCodec, fingerprint: &str) -> Write
             .set_column_bloom_filter_max_ndv(column, ROW_GROUP_ROWS as u64);
     }
     builder.build()
+}
+
+/// The column of a sort key, by its place among the leaves of the file; none if that is not the file's.
+fn sorting(spec: &TableSpec, key: &SortKey) -> Option<SortingColumn> {
+    let column = spec.schema.index_of(&key.column).ok()?;
+    let leaves = spec.schema.fields()[..column].iter().map(|field| leaves(field.data_type())).sum::<usize>();
+    let column_idx = i32::try_from(leaves).ok()?;
+    Some(SortingColumn { column_idx, descending: key.descending, nulls_first: false })
+}
+
+/// Columns of a file that a column of a table takes.
+fn leaves(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::Struct(fields) => fields.iter().map(|field| leaves(field.data_type())).sum(),
+        DataType::List(element) => leaves(element.data_type()),
+        _ => 1,
+    }
 }
 
 /// Columns that people look single rows up by: `id` and whatever ends in `_id` (`movie_id`, `imdb_id`).

@@ -1,8 +1,8 @@
-//! A file that is on the disk and not yet visible.
+//! A file or folder that is on the disk and not yet visible.
 //!
-//! Does not belong here: what is in it (`encode`), and its way to visibility (`commit`).
+//! Does not belong here: what is in it (`encode`, `folder`), and its way to visibility (`commit`).
 //!
-//! Invariant: a staged file that is dropped is removed, until `commit` has made it the journal's.
+//! Invariant: what is staged and dropped is removed, until `commit` has made it the journal's.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 
 use super::disk::{Digest, Disk};
 use super::error::SinkError;
+use super::facts::{FileFacts, TableColumn};
 use super::manifest::hidden;
 use super::nulls::ColumnFacts;
+use crate::spec::FolderLayout;
 
 /// A complete table on the disk, synced, at a name that no reader knows. Dropping it removes it.
 #[derive(Debug)]
@@ -28,18 +30,58 @@ pub struct StagedTable {
     pub bytes: u64,
     /// Fingerprint of its schema.
     pub schema_fingerprint: String,
+    pub(super) schema: Vec<TableColumn>,
+    pub(super) files: Vec<FileFacts>,
+    /// Of the file, where the table is one.
     pub(super) digest: String,
+    pub(super) folder: Option<StagedFolder>,
     pub(super) file: StagedFile,
 }
 
-impl StagedTable {
-    /// Where it is now: beside its path, hidden.
-    pub fn staged(&self) -> &Path {
-        &self.file.path
+/// What is to become of a staged folder.
+#[derive(Clone, Debug)]
+pub(super) struct StagedFolder {
+    /// The name of the generation.
+    pub generation: String,
+    /// Where the link is made that is then renamed into place.
+    pub link: PathBuf,
+    /// How the table is laid out.
+    pub layout: FolderLayout,
+}
+
+/// Where a table is staged.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The file, or the folder.
+    pub staged: PathBuf,
+    /// Of a folder table.
+    pub folder: Option<StagedFolder>,
+}
+
+impl Place {
+    /// Every name that a killed run may leave of it.
+    pub fn names(&self) -> impl Iterator<Item = PathBuf> + use<> {
+        names(&self.staged, self.folder.as_ref())
     }
 }
 
-/// The name of a staged file, and the duty to remove it.
+fn names(staged: &Path, folder: Option<&StagedFolder>) -> impl Iterator<Item = PathBuf> + use<> {
+    std::iter::once(staged.to_path_buf()).chain(folder.map(|folder| folder.link.clone()))
+}
+
+impl StagedTable {
+    /// Where it is now: hidden, beside its path or among its generations.
+    pub fn staged(&self) -> &Path {
+        &self.file.path
+    }
+
+    /// Every name that stands for it in the list of staged files.
+    pub(super) fn names(&self) -> impl Iterator<Item = PathBuf> + use<> {
+        names(&self.file.path, self.folder.as_ref())
+    }
+}
+
+/// The name of a staged file or folder, and the duty to remove it.
 #[derive(Debug)]
 pub(super) struct StagedFile {
     pub path: PathBuf,
@@ -67,7 +109,7 @@ impl Drop for StagedFile {
     fn drop(&mut self) {
         if !self.kept {
             // What cannot be removed now stands in the list of staged files and goes at the next start.
-            let _ = self.disk.remove(&self.path);
+            let _ = self.disk.remove_staged(&self.path);
         }
     }
 }

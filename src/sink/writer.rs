@@ -1,81 +1,129 @@
-//! The way of one table's batches to a staged file.
+//! The way of one table's batches to what is staged for it.
 //!
-//! Does not belong here: the format (`encode`), and when the file becomes visible (`commit`).
+//! Does not belong here: the format (`encode`), the files of a folder (`folder`), and when they become visible (`commit`).
 //!
 //! Invariant: a [`StagedTable`] exists only if every batch was accepted and every byte is on the disk.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use super::TableSpec;
-use super::disk::Disk;
-use super::encode::{Encoder, FormatError};
-use super::error::{Action, SinkError};
+use super::disk::{Disk, folder_of};
+use super::error::SinkError;
+use super::facts::{FileFacts, TableColumn};
+use super::folder::FolderWriter;
+use super::nulls::{self, ColumnFacts};
+use super::part::Part;
+use super::partition::Partitions;
 use super::schema::{difference, fingerprint};
-use super::staged::{Output, StagedFile, StagedTable};
+use super::sort::{By, Sorter};
+use super::staged::{Place, StagedFile, StagedFolder, StagedTable};
+use super::type_words;
+use crate::spec::Layout;
 
 /// Writes one table. Blocking: it encodes, compresses and writes, so it has a thread of its own.
 ///
 /// [`Commit::stage`](super::Commit::stage) makes it. Dropping it, also by a panic, removes what it staged.
 pub struct TableWriter {
+    sorter: Option<Box<Sorter>>,
+    partitions: Option<Partitions>,
     // Before `file`: what is still buffered is written before the file is removed.
-    encoder: Encoder<Output>,
+    target: Target,
     file: StagedFile,
-    name: String,
-    path: PathBuf,
-    schema: SchemaRef,
+    folder: Option<StagedFolder>,
+    spec: TableSpec,
     fingerprint: String,
-    disk: Disk,
+    columns: Vec<ColumnFacts>,
+    rows: u64,
+    run: String,
+}
+
+enum Target {
+    File(Box<Part>),
+    Folder(Box<FolderWriter>),
 }
 
 impl TableWriter {
-    /// Stages `spec`, whose path is absolute by now, as `staged`.
-    pub(super) fn create(disk: &Disk, spec: &TableSpec, staged: PathBuf) -> Result<Self, SinkError> {
+    /// Stages `spec`, whose path is absolute by now, at `place`, for `run`.
+    pub(super) fn create(disk: &Disk, spec: &TableSpec, place: Place, run: &str) -> Result<Self, SinkError> {
         let fingerprint = fingerprint(&spec.name, &spec.schema)?;
-        let output = Output::create(disk, &staged)?;
-        let file = StagedFile::new(disk, staged);
-        let encoder = Encoder::new(output, spec, &fingerprint).map_err(|source| SinkError::Encode {
-            table: spec.name.clone(),
-            path: file.path.clone(),
-            source,
-        })?;
+        let Place { staged, folder } = place;
+        let partitions = match &spec.layout {
+            Layout::Folder(layout) if !layout.partition_by.is_empty() => {
+                Some(Partitions::new(&spec.schema, &layout.partition_by))
+            }
+            _ => None,
+        };
+        let sorter = sorter(spec, partitions.as_ref(), folder_of(&staged))?.map(Box::new);
+        let target = match (&spec.layout, &folder) {
+            (Layout::Folder(layout), Some(folder)) => {
+                let (place, partitions) = ((staged.clone(), &*folder.generation, run), partitions.clone());
+                let writer = FolderWriter::create(disk, spec, layout, partitions, &fingerprint, place)?;
+                Target::Folder(Box::new(writer))
+            }
+            _ => Target::File(Box::new(Part::create(disk, spec, &fingerprint, &staged)?)),
+        };
         Ok(Self {
-            encoder,
-            file,
-            name: spec.name.clone(),
-            path: spec.path.clone(),
-            schema: spec.schema.clone(),
+            sorter,
+            partitions,
+            target,
+            file: StagedFile::new(disk, staged),
+            folder,
+            columns: nulls::columns(&spec.schema, &spec.definitions),
+            spec: spec.clone(),
             fingerprint,
-            disk: disk.clone(),
+            rows: 0,
+            run: run.to_owned(),
         })
     }
 
     /// Takes a batch with exactly the table's columns. How rows are cut into batches does not show in
-    /// the file.
+    /// the files.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
-        if let Some((expected, found)) = difference(&self.schema, batch.schema_ref()) {
-            return Err(SinkError::SchemaMismatch { table: self.name.clone(), expected, found });
+        if let Some((expected, found)) = difference(&self.spec.schema, batch.schema_ref()) {
+            return Err(SinkError::SchemaMismatch { table: self.spec.name.clone(), expected, found });
         }
-        self.encoder.write(batch).map_err(|source| self.refused(source))
+        self.rows += batch.num_rows() as u64;
+        nulls::count(&mut self.columns, batch);
+        match (&mut self.sorter, &self.partitions) {
+            (Some(sorter), Some(partitions)) => sorter.push(&partitions.settle(batch)),
+            (Some(sorter), None) => sorter.push(batch),
+            (None, _) => self.target.write(batch),
+        }
     }
 
     /// Writes the rest, syncs, and hands over the complete table.
     pub fn finish(mut self) -> Result<StagedTable, SinkError> {
-        self.encoder.finish().map_err(|source| self.refused(source))?;
-        let rows = self.encoder.rows();
-        let columns = self.encoder.columns().to_vec();
-        let output = self.encoder.output();
-        self.disk.sync_file(&output.file, &self.file.path)?;
+        if let Some(sorter) = self.sorter.take() {
+            sorter.finish(|batch| self.target.write(batch))?;
+        }
+        let (files, digest) = match self.target {
+            Target::File(part) => {
+                let facts = part.finish()?;
+                let name = self.spec.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let digest = facts.digest.clone();
+                let (rows, bytes, ranges) = (facts.rows, facts.bytes, facts.ranges);
+                (
+                    vec![FileFacts { path: name, rows, bytes, digest: facts.digest, run: self.run, ranges }],
+                    digest,
+                )
+            }
+            // Each file has its own.
+            Target::Folder(folder) => (folder.finish()?, String::new()),
+        };
         Ok(StagedTable {
-            name: self.name,
-            path: self.path,
-            rows,
-            columns,
-            bytes: output.bytes,
+            name: self.spec.name,
+            path: self.spec.path,
+            rows: self.rows,
+            columns: self.columns,
+            bytes: files.iter().map(|file| file.bytes).sum(),
             schema_fingerprint: self.fingerprint,
-            digest: output.digest(),
+            schema: column_types(&self.spec.schema),
+            files,
+            digest,
+            folder: self.folder,
             file: self.file,
         })
     }
@@ -87,19 +135,52 @@ impl TableWriter {
 
     /// Rows taken so far.
     pub fn rows(&self) -> u64 {
-        self.encoder.rows()
+        self.rows
     }
 
     /// Estimate of the bytes held in memory: the open row group or batch, and the rows before it.
     pub fn memory_bytes(&self) -> usize {
-        self.encoder.memory_bytes()
+        let sorting = self.sorter.as_ref().map_or(0, |sorter| sorter.memory_bytes());
+        let writing = match &self.target {
+            Target::File(part) => part.memory_bytes(),
+            Target::Folder(folder) => folder.memory_bytes(),
+        };
+        sorting + writing
     }
+}
 
-    /// The error behind an error of the format.
-    fn refused(&mut self, source: FormatError) -> SinkError {
-        match self.encoder.output().refusal.take() {
-            Some(refusal) => SinkError::disk(Action::Write, &self.file.path, refusal),
-            None => SinkError::Encode { table: self.name.clone(), path: self.file.path.clone(), source },
+impl Target {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
+        match self {
+            Self::File(part) => part.write(batch),
+            Self::Folder(folder) => folder.write(batch),
         }
     }
+}
+
+/// What puts the rows of a table in order, partition by partition; none where they stay as they come.
+fn sorter(
+    spec: &TableSpec,
+    partitions: Option<&Partitions>,
+    folder: &Path,
+) -> Result<Option<Sorter>, SinkError> {
+    let schema = partitions.map_or(&spec.schema, |partitions| &partitions.settled);
+    let folders = partitions.into_iter().flat_map(Partitions::places);
+    let folders = folders.map(|column| By { column, descending: false });
+    let sorted = spec.sort_by.iter().map(|key| By {
+        column: schema.index_of(&key.column).expect("the plan knows every column of `sort_by`"),
+        descending: key.descending,
+    });
+    let by: Vec<By> = folders.chain(sorted).collect();
+    if by.is_empty() { Ok(None) } else { Sorter::new(&spec.name, schema, &by, folder).map(Some) }
+}
+
+/// The columns by type.
+fn column_types(schema: &SchemaRef) -> Vec<TableColumn> {
+    let column = |field: &std::sync::Arc<arrow::datatypes::Field>| TableColumn {
+        name: field.name().clone(),
+        column_type: type_words(field),
+        required: !field.is_nullable(),
+    };
+    schema.fields().iter().map(column).collect()
 }

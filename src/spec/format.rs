@@ -1,6 +1,11 @@
-//! `format` and `compression` of an output.
+//! `format` and `compression` of an output, and how its rows are laid out in files.
 //!
-//! Invariant: a format stands with a codec that it has; no other pair can be written down.
+//! Invariant: a format stands with a codec that it has, and what only a folder can have stands in a folder; no other pair
+//! can be written down.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 /// The format of a table's file, with a codec that it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,4 +58,54 @@ impl Format {
             Self::Parquet(ParquetCodec::None) | Self::Arrow(ArrowCodec::None) => "none",
         }
     }
+}
+
+/// What a table is on the disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// One file, replaced as a whole.
+    #[default]
+    File,
+    /// A folder of files.
+    Folder(FolderLayout),
+}
+
+/// How a folder is filled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderLayout {
+    /// `mode`: what becomes of the rows that are there.
+    pub mode: Mode,
+    /// `partition_by`: columns whose values name folders, in the order of their nesting.
+    pub partition_by: Vec<String>,
+    /// `target_file_size`: encoded bytes after which a file ends.
+    pub target_file_bytes: u64,
+}
+
+/// `mode`: what a run does with the rows that its table has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Puts its own in their place.
+    #[default]
+    Overwrite,
+    /// Adds its own.
+    Append,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Overwrite => "overwrite",
+            Self::Append => "append",
+        })
+    }
+}
+
+/// One entry of `sort_by`. Nulls come last in either direction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SortKey {
+    /// The column.
+    pub column: String,
+    /// From the greatest to the least.
+    pub descending: bool,
 }

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 pub use super::column_type::{
     ColumnType, StructField, TYPE_BYTES_MAX, TYPE_DEPTH_MAX, TYPE_FIELDS_MAX, TypeError, TypeFault,
 };
-pub use super::format::{ArrowCodec, Format, ParquetCodec};
+pub use super::format::{ArrowCodec, FolderLayout, Format, Layout, Mode, ParquetCodec, SortKey};
 pub use super::path_template::PathTemplate;
 pub use super::rate::Rate;
 pub use super::seed_list::{ChangesKind, ExportKind, ExportOrder, FileFormat, SeedExport, SeedFile};
@@ -378,8 +378,12 @@ pub enum OnMismatch {
 /// `output` of a project stage.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// `path`: one file; relative to the working directory or `--out`.
+    /// `path`: a file or a folder; relative to the working directory or `--out`.
     pub path: Located<PathBuf>,
-    /// `format` and `compression`; without `format` the path's ending says it.
+    /// `format` and `compression`; without `format` the path's ending says it, or it is Parquet in a folder.
     pub format: Format,
+    /// Which of the two it is, and how a folder is filled.
+    pub layout: Layout,
+    /// `sort_by`; empty where rows stay as they come.
+    pub sort_by: Vec<SortKey>,
 }

@@ -11,7 +11,7 @@ use super::*;
 use crate::engine::{Closed, Exhausted};
 use crate::project::Misfit;
 use crate::run::{ExportError, SeedFileError, SeedFileFault};
-use crate::sink::{Action, FileFormat, Holder, ReadError};
+use crate::sink::{Action, FileFormat, Holder, ReadError, SinkError};
 use crate::store::{self, StoreError};
 use crate::tmdb::{Distrust, TransportError, Unkept};
 
@@ -47,6 +47,21 @@ fn sinks() -> Vec<SinkError> {
         SinkError::NotPermitted { action, path: path(), source: disk() },
         SinkError::Disk { action, path: path(), source: disk() },
         SinkError::NotAFile { table: table(), path: path(), found: "a folder" },
+        SinkError::NotOurs { table: table(), path: "out/films".into(), found: "a folder" },
+        SinkError::OtherColumns {
+            path: "out/films".into(),
+            difference: "`id` int64 is there, `id` string would come".into(),
+        },
+        SinkError::OtherPartitions {
+            path: "out/films".into(),
+            published: "nothing".into(),
+            wanted: "`year`".into(),
+        },
+        SinkError::Incomplete { path: "out/films".into(), missing: "its manifest".into() },
+        SinkError::TooManyFiles { path: "out/films".into(), most: 50_000 },
+        SinkError::TooManyPartitions { table: table(), most: 10_000 },
+        SinkError::PartitionName { table: table(), column: column(), length: 400 },
+        SinkError::Disk { action: Action::Share, path: path(), source: disk() },
         SinkError::BadPath { table: table(), path: path(), reason: "it names no file" },
         SinkError::SamePath { first: table(), second: table(), path: path() },
         SinkError::UnsupportedColumn { table: table(), column: column(), data_type: DataType::Null },

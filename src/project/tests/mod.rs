@@ -46,6 +46,8 @@ fn table(rows: Option<&str>, columns: Vec<ColumnPlan>) -> Arc<TablePlan> {
         columns,
         order: Order::Input,
         path: "out.parquet".into(),
+        layout: crate::spec::Layout::default(),
+        sort_by: Vec::new(),
         format: Format::Parquet(ParquetCodec::None),
     })
 }

@@ -28,46 +28,53 @@ fn crash_at_every_operation_ends_all_old_or_all_new() {
             assert_eq!(world.open(&quick()).expect("opens").1, Recovered::default());
             world.run(&quick(), 3).expect("publishes");
             assert_eq!(world.seen(), [Some(3); 2], "died at {at}");
+            if world.folders {
+                assert!(world.kept("films").len() <= 2 && world.kept("cast").len() <= 2, "died at {at}");
+            }
         }
         assert!(old > 10 && new > 10, "{old} ended old, {new} new: a side was never tried");
     };
     check(World::published, Some(OLD));
     check(World::empty, None);
+    check(World::published_folders, Some(OLD));
+    check(World::empty_folders, None);
 }
 
 #[test]
 fn crash_at_every_operation_of_a_recovery_ends_all_new() {
     let changes = |action: &Action| {
-        use Action::{CreateFile, Remove, Rename, Write};
-        matches!(action, CreateFile | Write | Rename | Remove)
+        use Action::{CreateFile, CreateFolder, Link, Remove, Rename, Share, Write};
+        matches!(action, CreateFile | CreateFolder | Link | Share | Write | Rename | Remove)
     };
-    // Dying before anything else leaves what dying before the next change leaves.
-    let decided: Vec<usize> = operations_of(&World::published())
-        .iter()
-        .enumerate()
-        .filter(|(_, (action, _))| changes(action))
-        .map(|(at, _)| at)
-        .filter(|at| {
-            let world = World::published();
-            world.run(&Disk::with_fault(Fault::DieAt(*at)), NEW).ok();
-            world.journal_is_there()
-        })
-        .collect();
-    assert!(decided.len() > 10, "{decided:?}");
-    for at in decided {
-        for again in 0.. {
-            let world = World::published();
+    for published in [World::published, World::published_folders] {
+        // Dying before anything else leaves what dying before the next change leaves.
+        let decided: Vec<usize> = operations_of(&published())
+            .iter()
+            .enumerate()
+            .filter(|(_, (action, _))| changes(action))
+            .map(|(at, _)| at)
+            .filter(|at| {
+                let world = published();
+                world.run(&Disk::with_fault(Fault::DieAt(*at)), NEW).ok();
+                world.journal_is_there()
+            })
+            .collect();
+        assert!(decided.len() > 10, "{decided:?}");
+        for at in decided {
+            let world = published();
             world.run(&Disk::with_fault(Fault::DieAt(at)), NEW).ok();
-            let recovery = world.open(&Disk::with_fault(Fault::DieAt(again)));
-            let done = recovery.is_ok();
-            drop(recovery);
-            world.open(&quick()).expect("recovers");
-            assert_eq!(world.seen(), [Some(NEW); 2], "died at {at}, again at {again}");
-            assert_eq!(world.manifests(), [Some(NEW); 2], "died at {at}, again at {again}");
-            assert_eq!(world.leftovers(), Vec::<String>::new(), "died at {at}, again at {again}");
-            if done {
-                assert!(again > 5, "a recovery of {again} operations");
-                break;
+            let disk = quick();
+            drop(world.open(&disk).expect("recovers"));
+            let recovery = disk.operations();
+            assert!(recovery.len() > 5, "a recovery of {} operations", recovery.len());
+            for again in (0..recovery.len()).filter(|again| changes(&recovery[*again].0)) {
+                let world = published();
+                world.run(&Disk::with_fault(Fault::DieAt(at)), NEW).ok();
+                world.open(&Disk::with_fault(Fault::DieAt(again))).expect_err("dies");
+                world.open(&quick()).expect("recovers");
+                assert_eq!(world.seen(), [Some(NEW); 2], "died at {at}, again at {again}");
+                assert_eq!(world.manifests(), [Some(NEW); 2], "died at {at}, again at {again}");
+                assert_eq!(world.leftovers(), Vec::<String>::new(), "died at {at}, again at {again}");
             }
         }
     }
@@ -75,46 +82,50 @@ fn crash_at_every_operation_of_a_recovery_ends_all_new() {
 
 #[test]
 fn refusal_at_every_operation_leaves_old_tables_or_a_journal() {
-    for (at, operation) in operations_of(&World::published()).into_iter().enumerate() {
-        let world = World::published();
-        let result = world.run(&Disk::with_fault(Fault::FailAt(at, ErrorKind::PermissionDenied)), NEW);
-        let hint = format!("operation {at}, {operation:?}");
-        match &result {
-            // Only clearing up behind a publish may fail unheard.
-            Ok(_) => assert_eq!(world.seen(), [Some(NEW); 2], "{hint}"),
-            Err(SinkError::Unfinished { .. }) => {
-                let end = world.seen();
-                assert!(world.journal_is_there() || end == [Some(NEW); 2], "{hint}");
+    for published in [World::published, World::published_folders] {
+        for (at, operation) in operations_of(&published()).into_iter().enumerate() {
+            let world = published();
+            let result = world.run(&Disk::with_fault(Fault::FailAt(at, ErrorKind::PermissionDenied)), NEW);
+            let hint = format!("operation {at}, {operation:?}");
+            match &result {
+                // Only clearing up behind a publish may fail unheard.
+                Ok(_) => assert_eq!(world.seen(), [Some(NEW); 2], "{hint}"),
+                Err(SinkError::Unfinished { .. }) => {
+                    let end = world.seen();
+                    assert!(world.journal_is_there() || end == [Some(NEW); 2], "{hint}");
+                }
+                Err(error) => {
+                    assert!(matches!(error, SinkError::NotPermitted { .. }), "{hint}: {error}");
+                    assert_eq!((world.seen(), world.manifests()), ([Some(OLD); 2], [Some(OLD); 2]), "{hint}");
+                    let staged: Vec<String> =
+                        world.leftovers().into_iter().filter(|name| name.starts_with(".films")).collect();
+                    assert!(staged.is_empty(), "{hint}: {staged:?}");
+                }
             }
-            Err(error) => {
-                assert!(matches!(error, SinkError::NotPermitted { .. }), "{hint}: {error}");
-                assert_eq!((world.seen(), world.manifests()), ([Some(OLD); 2], [Some(OLD); 2]), "{hint}");
-                let staged: Vec<String> =
-                    world.leftovers().into_iter().filter(|name| name.starts_with(".films")).collect();
-                assert!(staged.is_empty(), "{hint}: {staged:?}");
-            }
+            let decided = world.journal_is_there();
+            let before = world.seen();
+            world.open(&quick()).expect("recovers");
+            assert_eq!(world.seen(), if decided { [Some(NEW); 2] } else { before }, "{hint}");
+            assert_eq!(world.manifests(), world.seen(), "{hint}");
+            assert_eq!(world.leftovers(), Vec::<String>::new(), "{hint}");
         }
-        let decided = world.journal_is_there();
-        let before = world.seen();
-        world.open(&quick()).expect("recovers");
-        assert_eq!(world.seen(), if decided { [Some(NEW); 2] } else { before }, "{hint}");
-        assert_eq!(world.manifests(), world.seen(), "{hint}");
-        assert_eq!(world.leftovers(), Vec::<String>::new(), "{hint}");
     }
 }
 
 #[test]
 fn reader_finds_a_complete_table_before_every_operation() {
-    let world = Arc::new(World::published());
-    let readings = Arc::new(Mutex::new(Vec::new()));
-    let disk = Disk::watched({
-        let (world, readings) = (Arc::clone(&world), Arc::clone(&readings));
-        move || readings.lock().expect("no poison").push(world.seen().map(|it| it.expect("a table")))
-    });
-    world.run(&disk, NEW).expect("publishes");
-    let mut readings = readings.lock().expect("no poison").clone();
-    readings.dedup();
-    assert_eq!(readings, [[OLD, OLD], [NEW, OLD], [NEW, NEW]]);
+    for published in [World::published, World::published_folders] {
+        let world = Arc::new(published());
+        let readings = Arc::new(Mutex::new(Vec::new()));
+        let disk = Disk::watched({
+            let (world, readings) = (Arc::clone(&world), Arc::clone(&readings));
+            move || readings.lock().expect("no poison").push(world.seen().map(|it| it.expect("a table")))
+        });
+        world.run(&disk, NEW).expect("publishes");
+        let mut readings = readings.lock().expect("no poison").clone();
+        readings.dedup();
+        assert_eq!(readings, [[OLD, OLD], [NEW, OLD], [NEW, NEW]]);
+    }
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn recovery_touches_no_file_that_is_not_in_its_records() {
     let world = World::empty();
     let (commit, _) = world.open(&quick()).expect("opens");
     let foreign = world.folder.path().join("out/.films.parquet.00000000000000aa.tmp");
-    let writers = commit.stage(&world.specs()).expect("stages");
+    let writers = commit.stage(&world.specs(), "2").expect("stages");
     std::fs::write(&foreign, "another pipeline's").expect("writes");
     // Killed: neither the writers nor the commit get to clear up.
     writers.into_iter().for_each(std::mem::forget);

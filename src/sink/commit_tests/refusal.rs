@@ -8,7 +8,7 @@ fn abandoned_and_dropped_writers_and_tables_leave_nothing() {
     let world = World::published();
     let (commit, _) = world.open(&quick()).expect("opens");
     let staged_files = || world.leftovers().into_iter().filter(|name| name != "staged.json").count();
-    for mut writer in commit.stage(&world.specs()).expect("stages") {
+    for mut writer in commit.stage(&world.specs(), "2").expect("stages") {
         writer.write(&batch(NEW)).expect("writes");
         writer.abandon();
     }
@@ -17,7 +17,7 @@ fn abandoned_and_dropped_writers_and_tables_leave_nothing() {
     assert_eq!(staged_files(), 2);
     drop(staged);
     assert_eq!(staged_files(), 0);
-    let writer = commit.stage(&world.specs()).expect("stages").pop().expect("two");
+    let writer = commit.stage(&world.specs(), "2").expect("stages").pop().expect("two");
     let panicked = std::thread::spawn(move || {
         let _writer = writer;
         panic!("a bug in the projection");

@@ -30,6 +30,9 @@ const ENDINGS: [&str; 4] = ["parquet", "arrow", "feather", "ipc"];
 /// Files of a folder that are looked at: what holds more is not a folder of tables, and each file costs a read.
 pub const FOLDER_FILES_MAX: usize = 10_000;
 
+/// Levels of partitions that are looked through: twice what this program makes.
+const PARTITION_LEVELS_MAX: usize = 8;
+
 /// The format of a file, by its first and last bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileFormat {
@@ -164,10 +167,20 @@ pub fn is_folder(path: &Path) -> Result<bool, ReadError> {
     }
 }
 
-/// Looks through a folder. Hidden files are none of its tables; neither are those that begin with `_`, which others
-/// write beside theirs (`_SUCCESS`, `_metadata`).
+/// Looks through a folder, and through those in it that are named like partitions (`year=1999`). Hidden files are none of its
+/// tables; neither are those that begin with `_`, which others write beside theirs (`_SUCCESS`, `_metadata`).
 pub fn look_through(path: &Path) -> Result<Folder, ReadError> {
     let mut folder = Folder::default();
+    look_into(path, path, PARTITION_LEVELS_MAX, &mut folder)?;
+    folder.tables.sort();
+    folder.folders.sort();
+    if folder.tables.is_empty() {
+        return Err(ReadError::NoTables { path: path.to_owned(), folders: folder.folders });
+    }
+    Ok(folder)
+}
+
+fn look_into(top: &Path, path: &Path, levels: usize, folder: &mut Folder) -> Result<(), ReadError> {
     for entry in fs::read_dir(path).map_err(|source| refused(path, source))? {
         let entry = entry.map_err(|source| refused(path, source))?.path();
         let name = entry.file_name().unwrap_or_default().to_string_lossy();
@@ -176,20 +189,19 @@ pub fn look_through(path: &Path) -> Result<Folder, ReadError> {
         }
         let ending = entry.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         if entry.is_dir() {
-            folder.folders.push(entry);
+            if name.contains('=') && levels > 0 {
+                look_into(top, &entry, levels - 1, folder)?;
+            } else {
+                folder.folders.push(entry);
+            }
         } else if ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)) {
             folder.tables.push(entry);
         }
         if folder.tables.len() > FOLDER_FILES_MAX {
-            return Err(ReadError::TooManyFiles { path: path.to_owned() });
+            return Err(ReadError::TooManyFiles { path: top.to_owned() });
         }
     }
-    folder.tables.sort();
-    folder.folders.sort();
-    if folder.tables.is_empty() {
-        return Err(ReadError::NoTables { path: path.to_owned(), folders: folder.folders });
-    }
-    Ok(folder)
+    Ok(())
 }
 
 /// Reads what the file at `path` says about itself, whatever its name.

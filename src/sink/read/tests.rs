@@ -33,6 +33,8 @@ fn films(format: Format, rows: i64) -> Vec<u8> {
         schema: schema.clone(),
         definitions: Vec::new(),
         format,
+        layout: crate::spec::Layout::default(),
+        sort_by: Vec::new(),
         pipeline: "marvel".to_owned(),
     };
     let titles: StringArray = (0..rows).map(|row| (row % 3 != 2).then(|| format!("Film {row}"))).collect();

@@ -77,6 +77,55 @@ pub(in super::super) fn duration_text(duration: Duration) -> String {
     }
 }
 
+/// Why a text is not a size.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub(super) enum SizeError {
+    /// A number alone.
+    #[error("a size needs its unit")]
+    NoUnit,
+    /// Anything else.
+    #[error("a size is a whole number and a unit")]
+    Malformed,
+}
+
+/// Reads `512KiB`, `128MiB`, `1GiB`.
+pub(super) fn size(text: &str) -> Result<u64, SizeError> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let number: u64 = text[..digits].parse().map_err(|_| SizeError::Malformed)?;
+    let bytes_per_unit: u64 = match text[digits..].trim_start() {
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "" => return Err(SizeError::NoUnit),
+        _ => return Err(SizeError::Malformed),
+    };
+    number.checked_mul(bytes_per_unit).ok_or(SizeError::Malformed)
+}
+
+/// The size that somebody meant by `128MB`, `128 mib`, `128M` or `1g`, as this language writes it.
+pub(super) fn meant_size(text: &str) -> Option<String> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit = match text[digits..].trim_start().to_ascii_lowercase().as_str() {
+        "k" | "kb" | "kib" => "KiB",
+        "m" | "mb" | "mib" => "MiB",
+        "g" | "gb" | "gib" => "GiB",
+        _ => return None,
+    };
+    Some(format!("{number}{unit}"))
+}
+
+/// `bytes` as a size of this language reads, for bounds.
+pub(in super::super) fn size_text(bytes: u64) -> String {
+    match bytes {
+        _ if bytes.is_multiple_of(1 << 30) => format!("{}GiB", bytes >> 30),
+        _ if bytes.is_multiple_of(1 << 20) => format!("{}MiB", bytes >> 20),
+        _ => format!("{}KiB", bytes >> 10),
+    }
+}
+
 /// Why a text is not a range.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(super) enum RangeError {

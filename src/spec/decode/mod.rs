@@ -12,6 +12,7 @@ mod expect;
 mod fields;
 mod grammar;
 mod json;
+mod order;
 mod output;
 mod param;
 mod params;
@@ -284,6 +285,18 @@ fn one_table_a_file(stages: &[Stage], faults: &mut Faults) {
                 .help("give each table a file of its own");
         } else {
             files.insert(file, path.span);
+        }
+    }
+    for stage in stages {
+        let Kind::Project(project) = &stage.kind else { continue };
+        let path = &project.output.path;
+        let file = path.value.strip_prefix("./").unwrap_or(&path.value);
+        // What is inside a table is swapped with it.
+        if let Some(&around) = file.ancestors().skip(1).find_map(|above| files.get(above)) {
+            faults
+                .error("nested-output", path.span, "this is inside another table")
+                .also(around, "the other table")
+                .help("give each table a place beside the others");
         }
     }
 }

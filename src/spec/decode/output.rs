@@ -1,20 +1,21 @@
-//! `output` of a project stage: the file that a table becomes.
+//! `output` of a project stage: the file or the folder that a table becomes.
 //!
-//! Invariant: what comes out names one file, a format, and a codec that the format has.
+//! Invariant: what comes out names one place, a format, and a codec that the format has; what only folders can have is
+//! said of a folder.
 
 use std::path::{Path, PathBuf};
 
 use super::super::fault::{Faults, clip};
 use super::super::language;
-use super::super::model::{ArrowCodec, Format, Located, Output, ParquetCodec};
-use super::super::tree::{Entry, NodeValue};
-use super::expect;
-use super::fields::{Fields, Keys, not_available_yet};
-
-static OUTPUT: Keys = Keys {
-    later: &["mode", "partition_by", "sort_by", "key", "target_file_size", "keep"],
-    ..Keys::of(&language::OUTPUT)
+use super::super::language::{FILE_BYTES, FILE_BYTES_MAX, FILE_BYTES_MIN};
+use super::super::model::{
+    ArrowCodec, Column, FolderLayout, Format, Layout, Located, Mode, Output, ParquetCodec,
 };
+use super::super::tree::{Entry, NodeValue};
+use super::fields::{Fields, Keys, not_available_yet};
+use super::{expect, order, settings};
+
+static OUTPUT: Keys = Keys { later: &["key", "keep"], ..Keys::of(&language::OUTPUT) };
 
 /// Endings of paths that say the format. A Feather file of version 2 is an Arrow file.
 const ENDINGS: [(&str, Word); 4] =
@@ -45,8 +46,8 @@ impl Word {
     }
 }
 
-/// Reads `output`.
-pub(super) fn output(entry: &Entry, faults: &mut Faults) -> Option<Output> {
+/// Reads `output` of a table with these columns; none of them, if they are at fault.
+pub(super) fn output(entry: &Entry, columns: &[Column], faults: &mut Faults) -> Option<Output> {
     if let NodeValue::Scalar(scalar) = &entry.value.value
         && !scalar.broken
     {
@@ -56,8 +57,17 @@ pub(super) fn output(entry: &Entry, faults: &mut Faults) -> Option<Output> {
     }
     let fields = Fields::open("output", &entry.value, entry.key_span, &OUTPUT, faults)?;
     let said = fields.get("format").map(|entry| (entry, word(entry, faults)));
-    let path = fields.require("path", faults).and_then(|entry| path(entry, said.is_some(), faults));
-    let ending = path.as_ref().and_then(|path| Word::of_ending(&path.value));
+    let place = fields.require("path", faults).and_then(|entry| place(entry, said.is_some(), faults));
+    let partition_by =
+        fields.get("partition_by").and_then(|entry| order::partition_by(entry, columns, faults));
+    let sort_by = match fields.get("sort_by") {
+        Some(entry) => order::sort_by(entry, columns, faults),
+        None => Some(Vec::new()),
+    };
+    let layout = layout(fields, partition_by, place.as_ref(), faults);
+    let folder = place.as_ref().is_some_and(|(_, folder)| *folder);
+    let path = place.map(|(path, _)| path);
+    let ending = path.as_ref().filter(|_| !folder).and_then(|path| Word::of_ending(&path.value));
     if let (Some((format, Some(said))), Some(ending), Some(path)) = (said, ending, &path)
         && said != ending
     {
@@ -70,6 +80,7 @@ pub(super) fn output(entry: &Entry, faults: &mut Faults) -> Option<Output> {
     }
     let word = match said {
         Some((_, said)) => said,
+        None if folder => Some(Word::Parquet),
         None => ending,
     };
     let compression = fields.get("compression");
@@ -84,7 +95,59 @@ pub(super) fn output(entry: &Entry, faults: &mut Faults) -> Option<Output> {
             None
         }
     };
-    Some(Output { path: path?, format: format? })
+    Some(Output { path: path?, format: format?, layout: layout?, sort_by: sort_by? })
+}
+
+/// How the table lies at its place, which may itself be at fault.
+fn layout(
+    fields: Fields<'_>,
+    partition_by: Option<Vec<String>>,
+    place: Option<&(Located<PathBuf>, bool)>,
+    faults: &mut Faults,
+) -> Option<Layout> {
+    let (size, partitions) = (fields.get("target_file_size"), fields.get("partition_by"));
+    let mode = match fields.get("mode") {
+        Some(entry) => Some((entry, mode(entry, faults)?)),
+        None => None,
+    };
+    let target_file_bytes = match size {
+        Some(entry) => settings::size(entry, FILE_BYTES_MIN, FILE_BYTES_MAX, faults)?,
+        None => FILE_BYTES,
+    };
+    if place.is_some_and(|(_, folder)| !folder) {
+        let append =
+            mode.filter(|(_, mode)| *mode == Mode::Append).map(|(entry, _)| ("`mode: append`", entry));
+        let only_folders = append
+            .into_iter()
+            .chain(size.map(|entry| ("`target_file_size`", entry)))
+            .chain(partitions.map(|entry| ("`partition_by`", entry)));
+        let told = only_folders.map(|(what, entry)| needs_folder(what, entry, place, faults)).count();
+        return (told == 0).then_some(Layout::File);
+    }
+    let partition_by = if partitions.is_some() { partition_by? } else { Vec::new() };
+    let mode = mode.map(|(_, mode)| mode).unwrap_or_default();
+    Some(Layout::Folder(FolderLayout { mode, partition_by, target_file_bytes }))
+}
+
+/// Tells that `what` is only for tables that are folders.
+fn needs_folder(what: &str, entry: &Entry, place: Option<&(Located<PathBuf>, bool)>, faults: &mut Faults) {
+    let fault = faults.error("needs-folder", entry.key_span, format!("{what} needs a folder as `path`"));
+    if let Some((path, _)) = place {
+        let folder = path.value.with_extension("");
+        fault
+            .also(path.span, "this is one file")
+            .help(format!("write `path: {}`", clip(&folder.to_string_lossy())));
+    }
+}
+
+fn mode(entry: &Entry, faults: &mut Faults) -> Option<Mode> {
+    if matches!(&entry.value.value, NodeValue::Scalar(scalar) if scalar.text == "upsert") {
+        faults.error("not-available-yet", entry.value.span, "`mode: upsert` is not available yet").help(
+            "it needs a Delta table, which a later version will write; `overwrite` and `append` are here",
+        );
+        return None;
+    }
+    expect::choice(entry, &[("overwrite", Mode::Overwrite), ("append", Mode::Append)], faults)
 }
 
 fn word(entry: &Entry, faults: &mut Faults) -> Option<Word> {
@@ -115,30 +178,33 @@ fn codec<T: Copy + Default>(
     expect::choice(entry, words, faults)
 }
 
-/// A path that names one file; `said` if `format` stands beside it, so that any ending will do.
-fn path(entry: &Entry, said: bool, faults: &mut Faults) -> Option<Located<PathBuf>> {
+/// The place of a table, and whether it is a folder; `said` if `format` stands beside it, so that any ending will do.
+fn place(entry: &Entry, said: bool, faults: &mut Faults) -> Option<(Located<PathBuf>, bool)> {
     let text = expect::text("path", &entry.value, faults)?;
     let span = text.span;
     let path = PathBuf::from(&text.value);
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let name = text.value.trim_end_matches('/');
     if text.value.trim().is_empty() || text.value.contains(char::is_control) {
-        faults.error("bad-output", span, "`path` takes the name of a file").help("as in `out/films.parquet`");
+        faults
+            .error("bad-output", span, "`path` takes the name of a file or a folder")
+            .help("as in `out/films.parquet` or `out/films`");
     } else if text.value.contains("://") {
         faults
             .error("not-available-yet", span, "an object store as `output` is not available yet")
             .help("write a local file, as in `out/films.parquet`, and copy it there");
-    } else if ending.is_empty() || text.value.ends_with('/') {
-        let name = text.value.trim_end_matches(['/', '.']);
-        faults.error("not-available-yet", span, "a folder as `output` is not available yet").help(format!(
-            "write one file, as in `{}.parquet`",
-            clip(if name.is_empty() { "out/films" } else { name })
-        ));
-    } else if said || Word::of_ending(&path).is_some() {
-        return Some(Located::new(path, span));
-    } else {
+    } else if name.is_empty() || name.ends_with('.') {
         faults
-            .error("bad-output", span, format!("the ending `.{}` says no format", clip(ending)))
-            .help("write a `.parquet` or an `.arrow` file, or say it: `format: parquet`");
+            .error("bad-output", span, "this names neither a file nor a folder of its own")
+            .help("as in `out/films.parquet` or `out/films`");
+    } else if ending.is_empty() || text.value.ends_with('/') {
+        return Some((Located::new(path, span), true));
+    } else if said || Word::of_ending(&path).is_some() {
+        return Some((Located::new(path, span), false));
+    } else {
+        faults.error("bad-output", span, format!("the ending `.{}` says no format", clip(ending))).help(
+            "write a `.parquet` or an `.arrow` file, or say it: `format: parquet`; a folder has no ending",
+        );
     }
     None
 }

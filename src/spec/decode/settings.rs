@@ -78,6 +78,34 @@ pub(super) fn duration(
     }
 }
 
+/// Reads a size from `least` to `most`.
+pub(super) fn size(entry: &Entry, least: u64, most: u64, faults: &mut Faults) -> Option<u64> {
+    const TAKES: &str = "a size such as `64MiB` or `1GiB`";
+    let scalar = expect::scalar(&entry.key, &entry.value, TAKES, faults)?;
+    match grammar::size(&scalar.text) {
+        Ok(value) if (least..=most).contains(&value) => Some(value),
+        Ok(_) => {
+            let (least, most) = (grammar::size_text(least), grammar::size_text(most));
+            let title = format!("`{}` takes {least} to {most}", entry.key);
+            faults
+                .error("out-of-range", entry.value.span, title)
+                .help(format!("as in `{}: {least}`", entry.key));
+            None
+        }
+        Err(error) => {
+            let help = match (error, grammar::meant_size(&scalar.text)) {
+                (grammar::SizeError::NoUnit, _) => {
+                    format!("write `{}MiB` for mebibytes", scalar.text.trim())
+                }
+                (grammar::SizeError::Malformed, Some(meant)) => format!("write `{meant}`"),
+                (grammar::SizeError::Malformed, None) => format!("`{}` takes {TAKES}", entry.key),
+            };
+            faults.error("bad-size", entry.value.span, error.to_string()).help(help);
+            None
+        }
+    }
+}
+
 /// Reads `rate`: `40/s`, `{limit: 40/s, burst: 10}` or `none`.
 pub(super) fn rate(entry: &Entry, faults: &mut Faults) -> Option<RateSetting> {
     const TAKES: &str = "a rate such as `40/s`, `{limit: 40/s, burst: 10}`, or `none`";

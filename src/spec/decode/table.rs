@@ -12,14 +12,18 @@ use super::output::output;
 use super::{column_type, expect, grammar, settings};
 
 pub(super) static KEYS: Keys = Keys {
-    later: &["partition_by", "sort_by", "key", "mode", "target_file_size"],
     elsewhere: &[
+        ("mode", "it belongs into `output`"),
+        ("target_file_size", "it belongs into `output`"),
+        ("partition_by", "it belongs into `output`"),
+        ("sort_by", "it belongs into `output`"),
         ("where", "it belongs to a filter stage, which this one reads"),
         ("items", "a table has `rows`: one row for each output of the expression"),
         ("path", "it belongs into `output`"),
         ("compression", "it belongs into `output`"),
         ("format", "it belongs into `output`"),
     ],
+    later: &["key"],
     ..Keys::of(&language::PROJECT)
 };
 static COLUMN: Keys = Keys {
@@ -35,7 +39,8 @@ pub(super) fn decode(fields: Fields<'_>, faults: &mut Faults) -> Option<Kind> {
     let rows = fields.get("rows").and_then(|entry| expect::expression(entry, faults));
     let buffer = settings::buffer(fields, faults);
     let columns = fields.require("columns", faults).and_then(|entry| columns(entry, faults));
-    let output = fields.require("output", faults).and_then(|entry| output(entry, faults));
+    let known = columns.as_deref().unwrap_or_default();
+    let output = fields.require("output", faults).and_then(|entry| output(entry, known, faults));
     Some(Kind::Project(Project {
         order: order.unwrap_or_default(),
         rows,

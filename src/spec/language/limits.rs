@@ -48,3 +48,15 @@ pub(in super::super) const COLUMNS_MAX: usize = 1_000;
 pub(in super::super) const COLUMN_NAME_BYTES_MAX: usize = 128;
 /// Most items that anybody expects of a seed.
 pub(in super::super) const ESTIMATE_MAX: u64 = 1_000_000_000;
+
+/// Smallest size at which a file of a folder may end: each costs readers a request and a footer.
+pub(in super::super) const FILE_BYTES_MIN: u64 = 1024 * 1024;
+/// Largest such size.
+pub(in super::super) const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// Such a size where nothing is said: a handful of row groups, and few enough files for years of films.
+pub(in super::super) const FILE_BYTES: u64 = 128 * 1024 * 1024;
+
+/// Most columns that name folders: each is a level of folders.
+pub(in super::super) const PARTITION_COLUMNS_MAX: usize = 4;
+/// Most columns that rows are sorted by.
+pub(in super::super) const SORT_COLUMNS_MAX: usize = 16;

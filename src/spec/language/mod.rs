@@ -30,7 +30,7 @@ pub(super) use limits::*;
 pub(super) use pattern::{DURATION, IDENTIFIER, Pattern, VARIABLE};
 pub(super) use pipeline::{API, PIPELINE, RATE, RETRY};
 pub(super) use stages::{EXPAND, EXPAND_NEEDS_PATH, EXPORT, FETCH, FILE, FILTER, SEED, SEED_NEEDS_PATH};
-pub(super) use table::{COLUMN, OUTPUT, PROJECT};
+pub(super) use table::{COLUMN, OUTPUT, PROJECT, SORT_KEY};
 
 /// The kinds of stage: the word, what is said of it, its keys.
 pub(super) static KINDS: [(&str, &Object); 5] =

@@ -1,8 +1,8 @@
 //! The keys of a project stage: columns, and the file that they rest in.
 
-use super::limits::COLUMNS_MAX;
+use super::limits::{COLUMNS_MAX, PARTITION_COLUMNS_MAX, SORT_COLUMNS_MAX};
 use super::stages::{BUFFER, FROM};
-use super::{Key, Names, Object, Takes, pattern};
+use super::{Key, List, Names, Object, Takes, pattern};
 
 pub(in super::super) static PROJECT: Object = Object::new(
     "project",
@@ -108,15 +108,65 @@ pub(in super::super) static OUTPUT: Object = Object::new(
         Key::new(
             "path",
             Takes::Text(&pattern::OUTPUT_PATH),
-            "The file, which is replaced as a whole when the run is complete; its folders are made.",
+            "One file, if the path has an ending (`.parquet`; `.arrow`, `.feather`, `.ipc`); else a folder of files, and readers \
+             open the folder. Either is replaced as a whole when the run is complete; the folders on the way are made.",
         )
-        .examples(&["out/films.parquet", "out/films.arrow"])
+        .examples(&["out/films.parquet", "out/films.arrow", "out/films"])
         .required(),
         Key::new(
             "format",
             Takes::Choice(&[("parquet", "Apache Parquet."), ("arrow", "An Arrow IPC file.")]),
-            "What the file is; needed only where the path's ending (`.parquet`; `.arrow`, `.feather`, `.ipc`) does not say it.",
+            "What the files are; needed only where the path's ending (`.parquet`; `.arrow`, `.feather`, `.ipc`) does not say it. \
+             A folder without it is one of Parquet files.",
         ),
+        Key::new(
+            "mode",
+            Takes::Choice(&[
+                ("overwrite", "The rows of this run take the place of those that are there."),
+                ("append", "The rows of this run are added, once for each run; in a folder only."),
+            ]),
+            "What becomes of the rows that the table has.",
+        )
+        .default("overwrite"),
+        Key::new(
+            "partition_by",
+            Takes::Either(&[
+                Takes::Text(&pattern::COLUMN_NAME),
+                Takes::List(&List {
+                    of: Takes::Text(&pattern::COLUMN_NAME),
+                    least: 1,
+                    most: Some(PARTITION_COLUMNS_MAX),
+                    distinct: true,
+                }),
+            ]),
+            "A column, or several, whose values name folders as Hive does (`year=1999/`), so that readers open only those that they \
+             need; the column is then in the names and not in the files. Of type bool, int32, int64, date or string; at most \
+             10,000 folders. In a folder only.",
+        )
+        .examples(&[r#"["year"]"#, r#"["language", "year"]"#]),
+        Key::new(
+            "sort_by",
+            Takes::Either(&[
+                Takes::Text(&pattern::COLUMN_NAME),
+                Takes::List(&List {
+                    of: Takes::Either(&[Takes::Text(&pattern::COLUMN_NAME), Takes::Object(&SORT_KEY)]),
+                    least: 1,
+                    most: Some(SORT_COLUMNS_MAX),
+                    distinct: false,
+                }),
+            ]),
+            "The order of the rows, or of those of each folder: a column, or several, each with `descending` where it is meant. Nulls \
+             come last; rows that are equal keep the order of the run. Sorted on disk, so any number of rows fits into memory.",
+        )
+        .examples(&[r#"["title"]"#, r#"[{"column": "popularity", "descending": true}, "id"]"#]),
+        Key::new(
+            "target_file_size",
+            Takes::Text(&pattern::SIZE),
+            "How large a file of a folder grows, from `1MiB` to `4GiB`: it ends after the 1,024 rows with which it reaches this \
+             size, so that the same rows always make the same files.",
+        )
+        .default("128MiB")
+        .examples(&["64MiB", "1GiB"]),
         Key::new(
             "compression",
             Takes::Choice(&[
@@ -127,5 +177,18 @@ pub(in super::super) static OUTPUT: Object = Object::new(
             ]),
             "The codec of the data: without it `zstd` in Parquet and `none` in Arrow.",
         ),
+    ],
+);
+
+/// An entry of `sort_by`.
+pub(in super::super) static SORT_KEY: Object = Object::new(
+    "sort_key",
+    "an entry of `sort_by`",
+    "A column that rows are sorted by.",
+    &[
+        Key::new("column", Takes::Text(&pattern::COLUMN_NAME), "The column.")
+            .examples(&["popularity"])
+            .required(),
+        Key::new("descending", Takes::Boolean, "From the greatest to the least.").default("false"),
     ],
 );

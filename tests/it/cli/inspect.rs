@@ -116,3 +116,63 @@ fn table_that_changes_its_format_is_a_new_file_or_replaces_its_own() {
     run("{path: out/films.data, format: parquet, compression: snappy}");
     assert_eq!(begins("out/films.data"), b"PAR1");
 }
+
+#[test]
+fn folder_table_grows_load_by_load_and_tells_its_history() {
+    let place = Place::new();
+    let folders = SMALL.replace("path: out/films.parquet", "path: out/films, mode: append");
+    assert!(folders != SMALL, "the pipeline of a place has changed");
+    place.write("folders.yaml", &folders);
+    for load in 1..=3_u64 {
+        let output = place.run(&["run", "folders.yaml", "--mock"], &[]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let output = place.run(&["inspect", "out/films/", "--history", "--output", "json"], &[]);
+        let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let table = &object["tables"][0];
+        assert_eq!(table["rows"], 3 * load);
+        assert_eq!(table["files"].as_array().unwrap().len() as u64, load);
+        assert_eq!(table["manifest"]["history"].as_array().unwrap().len() as u64, load);
+        assert_eq!(table["manifest"]["files"][0]["ranges"][0]["column"], "id");
+    }
+    let shown = place.run(&["inspect", "out/films", "--history", "--rows", "0"], &[]);
+    let shown = text(&shown.stdout);
+    assert!(shown.contains("3 loads") && shown.contains("append"), "{shown}");
+    // The files of two generations, and no third.
+    let home = fs::read_dir(place.path().join("out/.films.gen")).unwrap();
+    assert_eq!(home.filter(|entry| entry.as_ref().unwrap().path().is_dir()).count(), 2);
+}
+
+#[test]
+fn folder_of_somebody_else_is_refused_before_the_first_request() {
+    let place = Place::new();
+    place.write("folders.yaml", &SMALL.replace("path: out/films.parquet", "path: out/films"));
+    fs::create_dir_all(place.path().join("out/films")).unwrap();
+    place.write("out/films/mine.txt", "mine");
+    insta::assert_snapshot!("foreign_folder", place.check(&["run", "folders.yaml", "--mock"], &[]));
+    assert!(place.path().join("out/films/mine.txt").exists());
+}
+
+#[test]
+fn partitioned_table_is_one_table_with_all_its_rows() {
+    let place = Place::new();
+    let partitioned = SMALL
+        .replace("path: out/films.parquet", "path: out/films, partition_by: year, sort_by: title")
+        .replace("value: .release_date", "value: '.release_date[:4] | tonumber?'");
+    place.write("years.yaml", &partitioned);
+    let output = place.run(&["run", "years.yaml", "--mock"], &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let output = place.run(&["inspect", "out/films", "--output", "json"], &[]);
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(object["tables"].as_array().unwrap().len(), 1, "{object}");
+    let table = &object["tables"][0];
+    assert_eq!((&table["rows"], &table["manifest"]["rows"]), (&3.into(), &3.into()));
+    // Iron Man, The Avengers and Infinity War came in three years.
+    let files: Vec<&str> = table["manifest"]["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["path"].as_str().unwrap())
+        .collect();
+    let years: Vec<&str> = files.iter().map(|path| path.split('/').next().unwrap()).collect();
+    assert_eq!(years, ["year=2008", "year=2012", "year=2018"]);
+}

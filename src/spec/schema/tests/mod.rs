@@ -12,7 +12,7 @@ use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use super::super::language::{
     API, COLUMN, EXPAND, EXPORT, FETCH, FILE, FILTER, Key, OUTPUT, Object, PIPELINE, PROJECT, RATE, RETRY,
-    SEED, literal,
+    SEED, SORT_KEY, literal,
 };
 use super::super::{Faults, Source};
 use super::{document, schema};
@@ -140,8 +140,10 @@ fn specimen() -> Value {
             },
             "others": {
                 "kind": "project", "from": ["some", "cast"],
-                "columns": { "id": "int64" },
-                "output": { "path": "others.parquet" }
+                "columns": {
+                    "id": "int64", "title": "string", "language": "string", "year": "int32", "popularity": "float64"
+                },
+                "output": { "path": "others", "sort_by": [{ "column": "id" }] }
             },
             "found": {
                 "kind": "project", "from": "cast.found",
@@ -153,7 +155,7 @@ fn specimen() -> Value {
 }
 
 /// Where in the specimen a mapping stands. A key is tried at each place.
-const PLACES: [(&Object, &[&str]); 13] = [
+const PLACES: [(&Object, &[&str]); 14] = [
     (&PIPELINE, &[""]),
     (&API, &["/api"]),
     (&RETRY, &["/api/retry"]),
@@ -166,7 +168,8 @@ const PLACES: [(&Object, &[&str]); 13] = [
     (&FILTER, &["/stages/some"]),
     (&PROJECT, &["/stages/films"]),
     (&COLUMN, &["/stages/films/columns/id"]),
-    (&OUTPUT, &["/stages/films/output"]),
+    (&OUTPUT, &["/stages/films/output", "/stages/others/output"]),
+    (&SORT_KEY, &["/stages/others/output/sort_by/0"]),
 ];
 
 /// The specimen with `key` at `place` as `edit` leaves it. Of a seed's sources only one stays.
@@ -257,7 +260,7 @@ fn both_demand_the_same_keys_and_refuse_others() {
 }
 
 /// Values as they may be written, of every grammar of the language and of none.
-const VALUES: [&str; 96] = [
+const VALUES: [&str; 102] = [
     "",
     "~",
     "null",
@@ -347,6 +350,12 @@ const VALUES: [&str; 96] = [
     "http://127.0.0.1:1/3",
     "ftp://x/3",
     "out/films.parquet",
+    "out/films",
+    "out/films.parquet/",
+    "out/..",
+    "64MiB",
+    "64 MB",
+    "{column: id}",
     ".parquet",
     "films.csv",
     "[]",

@@ -1,0 +1,111 @@
+//! What to do about a table that cannot be staged or published.
+
+use super::super::exit::Exit;
+use super::{Verdict, verdict};
+use crate::sink::{Action, SinkError};
+
+/// The exit code of `error`, its code, and its hints.
+pub(super) fn of_sink(error: &SinkError) -> Verdict {
+    use Exit::{Failed, Invalid, Locked};
+    match error {
+        SinkError::Full { .. } => {
+            verdict(Failed, "disk-full", &["make room, then run the same command again"])
+        }
+        SinkError::NotPermitted { .. } => verdict(
+            Failed,
+            "not-permitted",
+            &["write elsewhere: `--out DIR` for tables, `--state DIR` for state"],
+        ),
+        SinkError::Disk { action: Action::Share | Action::Link, .. } => verdict(
+            Failed,
+            "disk",
+            &[
+                "a table in a folder needs a file system with links: write it to another one with `--out DIR`, or make it one file",
+            ],
+        ),
+        SinkError::Disk { .. } => verdict(
+            Failed,
+            "disk",
+            &["check the disk and the path, or write elsewhere with `--out DIR` and `--state DIR`"],
+        ),
+        SinkError::NotAFile { .. } => {
+            verdict(Invalid, "not-a-file", &["move it, or give the table another path"])
+        }
+        SinkError::NotOurs { .. } => verdict(
+            Invalid,
+            "not-ours",
+            &["move it away, or give the table another path; what others made is never replaced"],
+        ),
+        SinkError::OtherColumns { .. } => verdict(
+            Invalid,
+            "other-columns",
+            &["give the table another path, or write it anew once with `mode: overwrite`"],
+        ),
+        SinkError::OtherPartitions { .. } => verdict(
+            Invalid,
+            "other-partitions",
+            &["partition it as before, or write it anew once with `mode: overwrite`"],
+        ),
+        SinkError::Incomplete { .. } => verdict(
+            Failed,
+            "incomplete",
+            &["bring the file back, or write the table anew with `mode: overwrite`; nothing was changed"],
+        ),
+        SinkError::TooManyFiles { .. } => verdict(
+            Failed,
+            "too-many-files",
+            &["write the table anew with `mode: overwrite`, or partition it less"],
+        ),
+        SinkError::TooManyPartitions { .. } | SinkError::PartitionName { .. } => verdict(
+            Invalid,
+            "partitions",
+            &["partition by a column of few and short values, such as a year or a language"],
+        ),
+        SinkError::BadPath { .. } => {
+            verdict(Invalid, "bad-path", &["a path of a table is like `out/films.parquet`"])
+        }
+        SinkError::SamePath { .. } => verdict(Invalid, "same-output", &["give each table a path of its own"]),
+        SinkError::UnsupportedColumn { .. } => verdict(
+            Invalid,
+            "unsupported-column",
+            &["give the column another `type`, or make it text: `type: json`"],
+        ),
+        SinkError::SchemaMismatch { .. } => {
+            verdict(Failed, "bug", &["this is a bug in tmdb-etl; please report it"])
+        }
+        SinkError::Encode { .. } => verdict(
+            Failed,
+            "encode",
+            &["check that the disk has room; if it has, this is a bug in tmdb-etl: please report it"],
+        ),
+        SinkError::Locked { .. } => verdict(Locked, "locked", &["wait for it, or stop it"]),
+        SinkError::TableLocked { .. } => {
+            verdict(Locked, "table-locked", &["run the same command again when it is done"])
+        }
+        SinkError::OtherSource { published, .. } if published == "mock" => verdict(
+            Invalid,
+            "other-source",
+            &[
+                "what is there was made up by `--mock`: remove it, or write these tables elsewhere with `--out DIR`",
+            ],
+        ),
+        SinkError::OtherSource { .. } => verdict(
+            Invalid,
+            "other-source",
+            &[
+                "write these tables elsewhere with `--out DIR`, or remove them first; data of two sources is never mixed",
+            ],
+        ),
+        SinkError::BadRecord { .. } => {
+            verdict(Failed, "bad-record", &["it was damaged from outside; move it away to go on"])
+        }
+        SinkError::RecordVersion { .. } => {
+            verdict(Failed, "record-version", &["use the version of tmdb-etl that wrote it, or a newer one"])
+        }
+        SinkError::Unfinished { source, .. } => {
+            let mut hints = of_sink(source).hints;
+            hints.push("the next run of this pipeline finishes the publish first".to_owned());
+            Verdict { exit: Failed, code: "unfinished", hints }
+        }
+    }
+}
