@@ -31,6 +31,8 @@ bench-store:
 # A minute at the limit, and peak memory at 20,000 and 200,000 films.
 measure:
     benches/measure.sh rate
+    benches/measure.sh reserves
+    benches/measure.sh auto
     benches/measure.sh memory
 
 # Licences, advisories, bans, sources (needs cargo-deny and, for the advisories, the network).

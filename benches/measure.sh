@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Two measurements against a server in a process of its own, judged from outside:
+# Measurements against a server in a process of its own, judged from outside:
 #   rate     a minute at 40/s against a server that allows 40 in every sliding second: its count of 429s, and the rate
+#   reserves the same with three fetching stages, reserves, a cap, `concurrency: auto` and 5 % of answers that are tried again
+#   auto     two minutes with `rate: auto` against a server that allows 73 in every sliding second: what was found
 #   memory   peak resident memory at 20,000 and at 200,000 films without a rate, and CPU seconds (wants GNU time)
 # And one without a server:
 #   validate `validate` of the 300 lines of benches/validate.rs as a whole process, beside `--version`, 40 times each
@@ -39,6 +41,20 @@ rate)
     server=""
     cat "$work/served"
     ;;
+reserves)
+    serve --rate-limit 40/s --latency 80ms±40ms --fault 500=5%
+    MEASURE_RATE=40/s "$program" run benches/reserves.yaml --out "$work" --state "$work/state" --progress none --limit 760
+    kill -TERM "$server" && wait "$server" || true
+    server=""
+    cat "$work/served"
+    ;;
+auto)
+    serve --rate-limit 73/s --latency 80ms±40ms
+    MEASURE_RATE=auto run --limit 8000
+    kill -TERM "$server" && wait "$server" || true
+    server=""
+    cat "$work/served"
+    ;;
 memory)
     serve --films 1000000
     for films in 20000 200000 20000 200000; do
@@ -58,7 +74,7 @@ validate)
     done
     ;;
 *)
-    echo "usage: benches/measure.sh rate|memory|validate" >&2
+    echo "usage: benches/measure.sh rate|reserves|auto|memory|validate" >&2
     exit 2
     ;;
 esac

@@ -94,6 +94,11 @@ pub enum Event {
         /// How long nobody sends.
         wait: Duration,
     },
+    /// The rate that the file leaves to be found has changed.
+    RateFound {
+        /// Requests in a second.
+        per_second: f64,
+    },
     /// An answer arrived that is a document.
     DocumentFetched {
         /// The stage that asked.

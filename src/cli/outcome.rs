@@ -36,6 +36,7 @@ pub(super) fn object(
         "missing": totals.missing,
         "from_store": totals.from_store,
         "seconds": (seconds * 1000.0).round() / 1000.0,
+        "found_rate": snapshot.and_then(|snapshot| snapshot.found_rate).map(|rate| (rate * 100.0).round() / 100.0),
         "verdict": null,
         "error": problem.map(|problem| error(problem, findings)),
     })

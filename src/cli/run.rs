@@ -231,7 +231,7 @@ async fn run(meant: &Meant, printer: &Printer, ran: &mut Ran) -> Result<Publishe
     let findings = ran.findings.insert(findings);
     let Some(plan) = plan else { return Err(findings.problem().into()) };
     let transport = transport(&plan, embedded.is_some())?;
-    ran.allowed = plan.api.rate;
+    ran.allowed = plan.api.rate.limit();
     ran.goes_on = plan.api.keep.is_some();
 
     let counters = Arc::new(Counters::new(&plan));

@@ -20,11 +20,13 @@ mod limits;
 mod stage;
 mod thread;
 mod token;
+mod workers;
 
 pub use crew::{Crew, Ended};
 pub use edge::{Closed, Receiver, Sender, edge};
 pub use frontier::{EdgeId, Feed, Frontier, FrontierPlan, KeyOf, Slot};
-pub use limits::{Budget, Exhausted, Gate, Pace, Passage};
+pub use limits::{Budget, Exhausted, Lane, Passage, RATE_MAX, RATE_START};
 pub use stage::{Work, run_stage};
 pub use thread::on_thread;
 pub use token::{Parcel, Token};
+pub use workers::Workers;

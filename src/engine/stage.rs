@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::edge::Receiver;
+use super::workers::Workers;
 use crate::plan::Hands;
 use crate::spec::Order;
 
@@ -32,6 +33,11 @@ pub trait Work: Send + Sync + 'static {
 
     /// Works on one value, as a task of its own.
     fn work(self: Arc<Self>, value: Self::In) -> impl Future<Output = Result<Self::Out, Self::Error>> + Send;
+
+    /// What bounds the values that are worked on at once, where that is not a number.
+    fn workers(&self) -> Option<Arc<Workers>> {
+        None
+    }
 
     /// Hands one result on; called for one after the other.
     fn deliver(&self, result: Self::Out) -> impl Future<Output = Result<(), Self::Error>> + Send;
@@ -50,7 +56,8 @@ pub async fn run_stage<W: Work>(
     stage: Arc<W>,
 ) -> Result<(), W::Error> {
     let room = Arc::new(Semaphore::new(hands.total));
-    let workers = Arc::new(Semaphore::new(hands.working));
+    let workers = stage.workers().map(|workers| workers.permits());
+    let workers = workers.unwrap_or_else(|| Arc::new(Semaphore::new(hands.working)));
     // Room for every handle that can exist, so that intake never waits here.
     let (started, mut handles) = super::edge::edge(hands.total);
 

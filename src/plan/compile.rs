@@ -17,8 +17,8 @@ use super::{
     StageKind, StagePlan, TablePlan,
 };
 use crate::spec::{
-    Api, Expand, Faults, Fetch, Kind, Located, Order, Port, Project, Query, Requests, Seed, SeedSource, Span,
-    Spec, Stage,
+    Api, Concurrency, Expand, Faults, Fetch, Kind, Located, Order, Port, Project, Query, Requests, Seed,
+    SeedSource, Span, Spec, Stage,
 };
 
 /// Values that wait before a stage that says nothing else.
@@ -337,13 +337,20 @@ fn stages(spec: &Spec, api: &Api, graph: &Graph, kinds: Vec<StageKind>) -> Vec<S
             StageKind::Expand(ExpandPlan { request: None, .. }) | StageKind::Filter(_) => THREAD_CONCURRENCY,
             _ => REQUEST_CONCURRENCY,
         };
+        let asks = !matches!(&kind, StageKind::Expand(ExpandPlan { request: None, .. }));
         stages.push(StagePlan {
             id: stage.id.value.clone(),
             inputs: graph.inputs[index].clone(),
             buffer: own.buffer.map_or(BUFFER, |buffer| buffer.get() as usize),
-            concurrency: own.concurrency.unwrap_or(concurrency),
+            concurrency: match own.concurrency {
+                Some(Concurrency::Number(number)) => number,
+                Some(Concurrency::Auto) if asks => api.connections,
+                Some(Concurrency::Auto) | None => concurrency,
+            },
+            adaptive: asks && own.concurrency == Some(Concurrency::Auto),
             order: orders[index],
             rate: own.rate,
+            share: own.share.map(|share| share.value),
             timeout: own.timeout.unwrap_or(api.timeout),
             tokens: tokens[index],
             parts: false,

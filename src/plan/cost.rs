@@ -64,7 +64,7 @@ pub(super) fn cost(plan: &Plan, outlook: &Outlook) -> Cost {
     let is_fused = |stage: &StagePlan| matches!(stage.first_page(), FirstPage::With { .. });
     let saved = plan.stages.iter().any(is_fused).then(|| sum(&bounds(&plan.unfused(), outlook)).minus(total));
     let rates = plan.stages.iter().zip(&stages).filter(|(_, bounds)| bounds.asks);
-    let limited = plan.api.rate.is_some() || rates.clone().any(|(stage, _)| stage.rate.is_some());
+    let limited = plan.api.rate.limit().is_some() || rates.clone().any(|(stage, _)| stage.rate.is_some());
     let seconds = limited.then(|| Seconds {
         least: time(plan, &stages, |bounds| Some(bounds.least)).unwrap_or(0.0),
         most: time(plan, &stages, |bounds| bounds.most),
@@ -117,7 +117,7 @@ fn time(plan: &Plan, stages: &[Bounds], of: impl Fn(&Bounds) -> Option<u64>) -> 
         all = all.saturating_add(requests);
         longest = longest.max(stage.rate.map_or(0.0, |rate| at(rate, requests)));
     }
-    Some(longest.max(plan.api.rate.map_or(0.0, |rate| at(rate, all))))
+    Some(longest.max(plan.api.rate.limit().map_or(0.0, |rate| at(rate, all))))
 }
 
 fn decides(plan: &Plan, stages: &[Bounds]) -> Option<Decides> {
@@ -130,7 +130,7 @@ fn decides(plan: &Plan, stages: &[Bounds]) -> Option<Decides> {
     let slow = asking().filter_map(|index| Some((index, at(plan.stages[index].rate?, number(&index)))));
     let slow = slow.max_by(|a, b| a.1.total_cmp(&b.1));
     if let Some((stage, seconds)) = slow
-        && seconds > plan.api.rate.map_or(0.0, |rate| at(rate, all))
+        && seconds > plan.api.rate.limit().map_or(0.0, |rate| at(rate, all))
     {
         let levers = vec![format!("a higher `rate` of `{}`", plan.stages[stage].id)];
         return Some(Decides { stage, why: Why::Rate, levers });

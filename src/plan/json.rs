@@ -20,7 +20,8 @@
 //! A stage has `name`, `kind`, `reads` (as `from:` would say it), `asks` (the request, null if it makes none), `sends` (that with
 //! what the planner appends to it; null if that is nothing), `fused_with` (of an expand: the fetch whose documents bring its first page), `pages`, `when`,
 //! `items`, `where`, `take`, `rows`, `keeps` (fields of an item; null is all), `seed` (where its items come from), and its
-//! settings, each null where it has no effect: `concurrency`, `buffer`, `order`, `rate`, `timeout_seconds`, `requests`. A rate is `{limit, per_seconds, burst}`.
+//! settings, each null where it has no effect: `concurrency` (at most, where `concurrency_auto` is true), `buffer`, `order`, `rate`, `share` (of the run's
+//! rate, 0 to 1), `timeout_seconds`, `requests`. A rate is `{limit, per_seconds, burst}`; that of `api` may be `"auto"`, and null is no limit.
 
 use serde_json::{Value, json};
 
@@ -31,7 +32,7 @@ use super::expr::{Expr, FieldSet};
 use super::notes::notes;
 use super::text::{kind_name, order, reads};
 use super::{FirstPage, Plan, SeedItems, SeedPlan, StageIndex, StageKind, TablePlan};
-use crate::spec::{Layout, MaxFailures, OnMismatch, Rate};
+use crate::spec::{Layout, MaxFailures, OnMismatch, Rate, RunRate};
 
 /// Describes a plan as one JSON object.
 pub fn to_json(plan: &Plan, outlook: &Outlook) -> Value {
@@ -56,7 +57,11 @@ pub fn to_json(plan: &Plan, outlook: &Outlook) -> Value {
         "api": {
             "base_url": api.base_url.value,
             "language": api.language,
-            "rate": api.rate.map(rate),
+            "rate": match api.rate {
+                RunRate::Unlimited => Value::Null,
+                RunRate::Limited(limit) => rate(limit),
+                RunRate::Auto => json!("auto"),
+            },
             "connections": api.connections,
             "timeout_seconds": api.timeout.as_secs_f64(),
             "retry": {
@@ -151,7 +156,9 @@ fn stage(plan: &Plan, index: StageIndex, cost: &Cost) -> Value {
         "concurrency": works.then_some(stage.concurrency),
         "buffer": (!idle).then_some(stage.buffer),
         "order": order(order_of),
+        "concurrency_auto": asking.then_some(stage.adaptive),
         "rate": stage.rate.filter(|_| asking).map(rate),
+        "share": stage.share.filter(|_| asking),
         "timeout_seconds": asking.then_some(stage.timeout.as_secs_f64()),
         "requests": asking.then(|| bounds(&cost.stages[index])),
     })

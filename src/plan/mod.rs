@@ -103,10 +103,14 @@ pub struct StagePlan {
     pub buffer: usize,
     /// Requests or documents in its hands at once.
     pub concurrency: NonZeroU32,
+    /// Whether it begins with fewer and grows as the rate and the latency ask for: `concurrency: auto`.
+    pub adaptive: bool,
     /// The order in which its results leave: by input if anybody downstream needs that.
     pub order: Order,
     /// A cap below the run's rate.
     pub rate: Option<Rate>,
+    /// What of the run's rate is kept for it while it has work, above 0 to 1.
+    pub share: Option<f64>,
     /// The time of one attempt.
     pub timeout: Duration,
     /// Whether its documents carry the token of their item, because an expand of the same loop reads them.

@@ -4,6 +4,7 @@
 
 use super::fusion;
 use super::{Plan, SeedItems, StageKind};
+use crate::spec::RunRate;
 
 /// Each in a sentence without a full stop.
 pub(super) fn notes(plan: &Plan) -> Vec<String> {
@@ -18,8 +19,14 @@ pub(super) fn notes(plan: &Plan) -> Vec<String> {
         }
     }
     fusion::notes(plan, &mut notes);
-    if plan.api.rate.is_none() && !plan.api.is_tmdb() {
+    if plan.api.rate == RunRate::Unlimited && !plan.api.is_tmdb() {
         notes.push("no rate: the API's answers alone slow this run down".to_owned());
+    }
+    if plan.api.rate == RunRate::Auto {
+        notes.push(
+            "the rate is found while the run goes on, from where the API answers with 429: how long it takes is not known"
+                .to_owned(),
+        );
     }
     notes
 }

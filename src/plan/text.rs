@@ -12,7 +12,7 @@ use super::{
     ExpandPlan, FirstPage, ItemEdge, Plan, SeedItems, SeedPlan, Source, StageIndex, StageKind, StagePlan,
     TablePlan,
 };
-use crate::spec::{ExportOrder, Format, Layout, MaxFailures, OnMismatch, Order, Port, SortKey};
+use crate::spec::{ExportOrder, Format, Layout, MaxFailures, OnMismatch, Order, Port, RunRate, SortKey};
 
 /// Where the values of a stage's lines stand.
 const LABEL: usize = 12;
@@ -62,7 +62,11 @@ fn head(plan: &Plan, text: &mut Text) {
         None => text.line(&plan.name),
     }
     let api = &plan.api;
-    let rate = api.rate.map_or_else(|| "no limit".to_owned(), |rate| rate.to_string());
+    let rate = match api.rate {
+        RunRate::Unlimited => "no limit".to_owned(),
+        RunRate::Limited(rate) => rate.to_string(),
+        RunRate::Auto => "what the API bears".to_owned(),
+    };
     let failures = match plan.max_failures {
         MaxFailures::Count(count) => format!("{count} items"),
         MaxFailures::Percent(share) => format!("{share}% of the finished items"),
@@ -143,10 +147,14 @@ fn describe_stage(plan: &Plan, index: StageIndex, stage: &StagePlan, text: &mut 
     if !asks && matches!(stage.kind, StageKind::Seed(_)) {
         return;
     }
-    let rate = match stage.rate {
-        Some(rate) if asks => format!(", at most {rate}"),
-        _ => String::new(),
-    };
+    let cap = stage.rate.filter(|_| asks).map(|rate| format!(", at most {rate}")).unwrap_or_default();
+    let share = stage.share.filter(|_| asks).map(|share| {
+        let percent = (share * 1e4).round() / 1e2;
+        let of = plan.api.rate.limit().map(|rate| format!(" ({:.1}/s)", rate.per_second() * share));
+        format!(", at least {percent}% of the rate{} while it has work", of.unwrap_or_default())
+    });
+    let rate = cap + &share.unwrap_or_default();
+    let up_to = if stage.adaptive { "auto, up to " } else { "" };
     let timeout = if asks && stage.timeout != plan.api.timeout {
         format!(", timeout {:?}", stage.timeout)
     } else {
@@ -155,7 +163,7 @@ fn describe_stage(plan: &Plan, index: StageIndex, stage: &StagePlan, text: &mut 
     text.say(
         "runs",
         format_args!(
-            "concurrency {}, buffer {}, order {}{rate}{timeout}",
+            "concurrency {up_to}{}, buffer {}, order {}{rate}{timeout}",
             stage.concurrency,
             stage.buffer,
             order(stage.order)
@@ -335,8 +343,11 @@ fn requests(plan: &Plan, cost: &Cost, text: &mut Text) {
         text.line(format_args!("  {:<width$}  {saved}, by fusion", "saved"));
     }
     if let Some(seconds) = &cost.seconds {
-        let rate =
-            plan.api.rate.map_or_else(|| "the rates of the stages".to_owned(), |rate| rate.to_string());
+        let rate = plan
+            .api
+            .rate
+            .limit()
+            .map_or_else(|| "the rates of the stages".to_owned(), |rate| rate.to_string());
         text.line(format_args!("  {:<width$}  {seconds} at {rate}", "time"));
     }
     if let Some(Decides { stage, why, levers }) = &cost.decides {

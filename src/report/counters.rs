@@ -58,6 +58,7 @@ struct Rare {
     resumed: Option<Resumed>,
     failures: Vec<FailureNote>,
     gate: Option<(u16, Instant)>,
+    found_rate: Option<f64>,
     tables: HashMap<StageId, Table>,
     /// Why the first expression of a stage failed.
     reasons: HashMap<StageId, String>,
@@ -124,6 +125,7 @@ impl Counters {
             stages: self.stages.iter().map(|stage| stage.snapshot(rare.reasons.get(&stage.id))).collect(),
             tables: tables.collect(),
             failures: rare.failures.clone(),
+            found_rate: rare.found_rate,
             gate: rare.gate.filter(|(_, until)| *until > now).map(|(status, until)| (status, until - now)),
         }
     }
@@ -168,6 +170,7 @@ impl Listener for Counters {
             Event::RequestRetried { stage, .. } | Event::RequestRefused { stage, .. } => {
                 add(&self.stage(stage).retries, 1);
             }
+            Event::RateFound { per_second } => self.rare().found_rate = Some(*per_second),
             Event::GateClosed { status, wait } => {
                 self.rare().gate = Some((*status, Instant::now() + *wait));
             }

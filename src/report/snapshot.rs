@@ -47,6 +47,8 @@ pub struct Snapshot {
     pub failures: Vec<FailureNote>,
     /// For how long nobody may send, and the status that asked for it.
     pub gate: Option<(u16, Duration)>,
+    /// The rate that was found, in requests a second, where the file leaves it to be found.
+    pub found_rate: Option<f64>,
 }
 
 /// A run that goes on.

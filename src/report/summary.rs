@@ -101,7 +101,10 @@ fn requests(text: &mut String, snapshot: &Snapshot, allowed: Option<Rate>) {
     }
     let pace = match (snapshot.rate(), allowed) {
         (Some(rate), Some(allowed)) => format!(", {rate:.1}/s of the {allowed} allowed"),
-        (Some(rate), None) => format!(", {rate:.1}/s"),
+        (Some(rate), None) => match snapshot.found_rate {
+            Some(found) => format!(", {rate:.1}/s, where {found:.1}/s was found to be allowed"),
+            None => format!(", {rate:.1}/s"),
+        },
         (None, _) => String::new(),
     };
     line(
@@ -300,6 +303,7 @@ mod tests {
                 })
                 .collect(),
             gate: None,
+            found_rate: None,
         }
     }
 
@@ -307,6 +311,17 @@ mod tests {
     fn complete_run_says_where_its_tables_are() {
         let rate = Rate { limit: 40.0, per: Duration::from_secs(1), burst: None };
         insta::assert_snapshot!(summary(&snapshot(0), Ending::Complete, Some(rate), &again(true)));
+    }
+
+    #[test]
+    fn a_rate_that_was_found_is_told() {
+        let text = summary(
+            &Snapshot { found_rate: Some(39.16), ..snapshot(0) },
+            Ending::Complete,
+            None,
+            &again(true),
+        );
+        assert!(text.contains("/s, where 39.2/s was found to be allowed: "), "{text}");
     }
 
     #[test]

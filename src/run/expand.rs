@@ -14,7 +14,7 @@ use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::outlets::Outlets;
 use super::rows::{self, Ending};
-use crate::engine::{EdgeId, Frontier, Parcel, Sender, Work};
+use crate::engine::{EdgeId, Frontier, Parcel, Sender, Work, Workers};
 use crate::event::Event;
 use crate::plan::expr::{EvalError, FieldSet, Json};
 use crate::plan::{Document, ExpandPlan, FirstPage, Item, Parts};
@@ -59,6 +59,10 @@ impl Work for Expander {
     type In = Parcel<Document>;
     type Out = Expanded;
     type Error = RunError;
+
+    fn workers(&self) -> Option<Arc<Workers>> {
+        self.caller.workers.clone()
+    }
 
     async fn work(self: Arc<Self>, parcel: Parcel<Document>) -> Result<Expanded, RunError> {
         let mut expanded = Expanded { document: parcel, found: Vec::new(), fed: Vec::new(), ended: None };

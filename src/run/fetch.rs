@@ -6,7 +6,7 @@ use super::context::Context;
 use super::error::RunError;
 use super::outlets::Outlets;
 use super::rows::{self, Ending};
-use crate::engine::{Parcel, Work};
+use crate::engine::{Parcel, Work, Workers};
 use crate::event::Event;
 use crate::plan::{Document, FetchPlan, Item, split};
 use crate::spec::Port;
@@ -30,6 +30,10 @@ impl Work for Fetcher {
     type In = Parcel<Item>;
     type Out = Fetched;
     type Error = RunError;
+
+    fn workers(&self) -> Option<Arc<Workers>> {
+        self.caller.workers.clone()
+    }
 
     async fn work(self: Arc<Self>, parcel: Parcel<Item>) -> Result<Fetched, RunError> {
         let Parcel { value: item, token } = parcel;

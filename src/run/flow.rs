@@ -22,7 +22,7 @@ use super::seed_file::SeedFile;
 use super::table::{TableSink, table};
 use super::tally::Tally;
 use crate::engine::{
-    Crew, EdgeId, Feed, Frontier, FrontierPlan, KeyOf, Pace, Parcel, Receiver, Slot, edge, run_stage,
+    Crew, EdgeId, Feed, Frontier, FrontierPlan, KeyOf, Parcel, Receiver, Slot, Workers, edge, run_stage,
 };
 use crate::event::{Event, Listener};
 use crate::plan::expr::{FieldSet, RunScope};
@@ -152,7 +152,7 @@ pub(super) fn start(
             StageKind::Seed(seed) => {
                 let readers = wires.seed_readers.remove(&index).unwrap_or_default();
                 let left = AtomicU64::new(context.limit.unwrap_or(u64::MAX));
-                let (plan, caller) = (seed.clone(), caller(stage));
+                let (plan, caller) = (seed.clone(), caller(stage, &context.client));
                 let given = AtomicU64::new(0);
                 let seeder = Seeder { plan, caller, hands, readers, outlets, context, left, given };
                 let file = files.remove(&index);
@@ -160,7 +160,8 @@ pub(super) fn start(
             }
             StageKind::Fetch(plan) => {
                 let items = wires.items.remove(&index).expect("every fetch has a frontier");
-                let fetcher = Fetcher { plan: plan.clone(), caller: caller(stage), outlets, context };
+                let caller = caller(stage, &context.client);
+                let fetcher = Fetcher { plan: plan.clone(), caller, outlets, context };
                 crew.spawn(name, async move { done(run_stage(hands, items, Arc::new(fetcher)).await) });
             }
             StageKind::Expand(expand) => {
@@ -174,7 +175,7 @@ pub(super) fn start(
                     plan: expand.clone(),
                     hands_parts_on: stage.parts,
                     rule: Arc::new(rule),
-                    caller: caller(stage),
+                    caller: caller(stage, &context.client),
                     items: wires.item_outlets.remove(&index).unwrap_or_default(),
                     outlets,
                     context,
@@ -195,8 +196,14 @@ pub(super) fn start(
     }
 }
 
-pub(super) fn caller(stage: &StagePlan) -> Caller {
-    Caller { stage: stage.id.clone(), pace: stage.rate.map(Pace::new).map(Arc::new), timeout: stage.timeout }
+/// Who asks on behalf of a stage, with a lane of its own in the budget.
+pub(super) fn caller(stage: &StagePlan, client: &Client) -> Caller {
+    Caller {
+        stage: stage.id.clone(),
+        lane: client.lane(stage.rate, stage.share),
+        workers: stage.adaptive.then(|| Arc::new(Workers::adaptive(stage.hands().working))),
+        timeout: stage.timeout,
+    }
 }
 
 /// One input for a stage that reads several, one after the other.

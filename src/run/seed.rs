@@ -12,7 +12,7 @@ use super::error::RunError;
 use super::outlets::Outlets;
 use super::rows::{self, Ending};
 use super::seed_file::SeedFile;
-use crate::engine::{Closed, Parcel, Sender, Work, edge, run_stage};
+use crate::engine::{Closed, Parcel, Sender, Work, Workers, edge, run_stage};
 use crate::event::Event;
 use crate::plan::expr::{EvalError, FieldSet, Input, Json, Scope};
 use crate::plan::{Document, Hands, Item, SeedItems, SeedPlan};
@@ -236,6 +236,10 @@ impl Work for Seeder {
     type In = u32;
     type Out = Page;
     type Error = Stop;
+
+    fn workers(&self) -> Option<Arc<Workers>> {
+        self.caller.workers.clone()
+    }
 
     async fn work(self: Arc<Self>, page: u32) -> Result<Page, Stop> {
         let SeedItems::Pages { request, pages: wanted, items } = &self.plan.source else {

@@ -18,7 +18,7 @@ pub use super::column_type::{
 };
 pub use super::format::{ArrowCodec, FolderLayout, Format, Layout, Mode, ParquetCodec, SortKey};
 pub use super::path_template::PathTemplate;
-pub use super::rate::Rate;
+pub use super::rate::{Rate, RunRate};
 pub use super::seed_list::{ChangesKind, ExportKind, ExportOrder, FileFormat, SeedExport, SeedFile};
 
 /// A half-open range of bytes in the pipeline file.
@@ -92,8 +92,8 @@ pub struct Api {
     pub base_url: Located<String>,
     /// `language`, sent with every request. Default `en-US`.
     pub language: String,
-    /// `rate` of the whole run; `None` is `rate: none`. Default 40/s.
-    pub rate: Option<Rate>,
+    /// `rate` of the whole run. Default 40/s.
+    pub rate: RunRate,
     /// `connections`: requests under way at once, 1 to 256. Default 20.
     pub connections: NonZeroU32,
     /// `timeout` of one attempt, from connection to the body's last byte. Default 10 s.
@@ -119,7 +119,7 @@ impl Default for Api {
         Self {
             base_url: Located::new("https://api.themoviedb.org/3".to_owned(), Span::default()),
             language: "en-US".to_owned(),
-            rate: Some(Rate { limit: 40.0, per: Duration::from_secs(1), burst: None }),
+            rate: RunRate::Limited(Rate { limit: 40.0, per: Duration::from_secs(1), burst: None }),
             connections: NonZeroU32::new(20).expect("20 is not 0"),
             timeout: Duration::from_secs(10),
             retry: Retry::default(),
@@ -162,6 +162,18 @@ pub struct Stage {
     pub from: Vec<Located<PortRef>>,
     /// What kind of stage, and its own keys.
     pub kind: Kind,
+}
+
+impl Stage {
+    /// The settings of its requests, where a stage of its kind may make some.
+    pub fn requests(&self) -> Option<&Requests> {
+        match &self.kind {
+            Kind::Seed(seed) => Some(&seed.requests),
+            Kind::Fetch(fetch) => Some(&fetch.requests),
+            Kind::Expand(expand) => Some(&expand.requests),
+            Kind::Filter(_) | Kind::Project(_) => None,
+        }
+    }
 }
 
 /// What `from:` names.
@@ -216,13 +228,24 @@ pub enum Kind {
 #[derive(Clone, Debug, Default)]
 pub struct Requests {
     /// Requests (or documents) in the hands of this stage at once, 1 to 1024.
-    pub concurrency: Option<NonZeroU32>,
+    pub concurrency: Option<Concurrency>,
     /// A cap of this stage below the run's rate.
     pub rate: Option<Rate>,
+    /// `rate: {share: …}`: what of the run's rate is kept for this stage while it has work, above 0.0 to 1.0.
+    pub share: Option<Located<f64>>,
     /// Capacity, in items, of the bounded channel into this stage, 1 to 65536.
     pub buffer: Option<NonZeroU32>,
     /// Overrides `api.timeout`.
     pub timeout: Option<Duration>,
+}
+
+/// `concurrency` of a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concurrency {
+    /// So many, always.
+    Number(NonZeroU32),
+    /// `auto`: as many as fill the rate, within `api.connections`.
+    Auto,
 }
 
 /// A stage that starts the flow.

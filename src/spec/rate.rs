@@ -25,6 +25,27 @@ impl Rate {
     }
 }
 
+/// The rate of a whole run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RunRate {
+    /// `none`.
+    Unlimited,
+    /// A number that the file names.
+    Limited(Rate),
+    /// `auto`: found from where 429s begin.
+    Auto,
+}
+
+impl RunRate {
+    /// The number, where the file names one.
+    pub fn limit(self) -> Option<Rate> {
+        match self {
+            Self::Limited(rate) => Some(rate),
+            Self::Unlimited | Self::Auto => None,
+        }
+    }
+}
+
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = match self.per.as_secs() {

@@ -124,7 +124,7 @@ fn everything_that_marvel_says_is_in_the_spec() {
         (movies.path.value.to_string().as_str(), &append[..]),
         ("/movie/{id}", &["credits", "keywords"][..])
     );
-    assert_eq!(movies.requests.concurrency.map(NonZeroU32::get), Some(16));
+    assert_eq!(movies.requests.concurrency, NonZeroU32::new(16).map(Concurrency::Number));
     assert_eq!(movies.requests.buffer.map(NonZeroU32::get), Some(64));
     let Kind::Expand(similar) = &spec.stages[2].kind else { panic!("an expand") };
     let text =
@@ -199,7 +199,7 @@ fn defaults_stand_where_the_file_says_nothing() {
         parse_text("{version: 1, name: a, stages: {s: {kind: seed, path: /discover/movie}}}").expect("valid");
     let spec = parsed.spec;
     assert_eq!(spec.api.base_url.value, "https://api.themoviedb.org/3");
-    assert_eq!(spec.api.rate.map(|rate| rate.to_string()).as_deref(), Some("40/s"));
+    assert_eq!(spec.api.rate.limit().map(|rate| rate.to_string()).as_deref(), Some("40/s"));
     assert_eq!((spec.api.connections.get(), spec.api.retry.attempts.get()), (20, 5));
     assert_eq!(spec.max_failures, MaxFailures::Count(0));
     let Kind::Seed(Seed { source: SeedSource::Path { pages, .. }, .. }) = &spec.stages[0].kind else {

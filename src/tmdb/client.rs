@@ -18,6 +18,7 @@
 //!   and nothing else.
 //! * C9 After [`Client::drain`] began no attempt starts, and it ends when those under way have ended and are kept.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -31,10 +32,10 @@ use super::answer::{Reason, Verdict, judge};
 use super::flights::{Boarding, Flights};
 use super::transport::{Response, Transport, TransportError};
 use super::vanguard::Vanguard;
-use crate::engine::{Budget, Exhausted, Pace};
+use crate::engine::{Budget, Exhausted, Lane, Workers};
 use crate::event::{Event, Listener, Origin};
 use crate::plan::Request;
-use crate::spec::{Retry, StageId};
+use crate::spec::{Rate, Retry, StageId};
 use crate::store::{Kept, Store, StoreError};
 
 /// First step of a request's own backoff.
@@ -66,6 +67,8 @@ pub struct Client {
     under_way: TaskTracker,
     /// What ended the run.
     ended: OnceLock<Fatal>,
+    /// The found rate that listeners know, in thousandths of a request a second.
+    told: AtomicU64,
 }
 
 /// Who asks.
@@ -73,8 +76,10 @@ pub struct Client {
 pub struct Caller {
     /// The stage.
     pub stage: StageId,
-    /// Its own cap on the rate.
-    pub pace: Option<Arc<Pace>>,
+    /// Where it waits for the budget: its cap and its share.
+    pub lane: Lane,
+    /// Its workers, where their number is to be found.
+    pub workers: Option<Arc<Workers>>,
     /// The time of one attempt.
     pub timeout: Duration,
 }
@@ -172,6 +177,7 @@ impl Client {
             closing: CancellationToken::new(),
             under_way: TaskTracker::new(),
             ended: OnceLock::new(),
+            told: AtomicU64::new(0),
         }
     }
 
@@ -179,6 +185,11 @@ impl Client {
     #[must_use]
     pub fn with_store(self, store: Store, source: &str) -> Self {
         Self { store: Some(store), source: source.to_owned(), ..self }
+    }
+
+    /// A lane of the budget for a stage: `rate` caps it, `share` of the run's rate is kept for it.
+    pub fn lane(&self, rate: Option<Rate>, share: Option<f64>) -> Lane {
+        self.budget.lane(rate, share)
     }
 
     /// The answer to `request`: of whoever asks for it now, or as it was kept, or from the API.
@@ -270,7 +281,7 @@ impl Client {
             let passage = tokio::select! {
                 biased;
                 () = self.closing.cancelled() => std::future::pending().await,
-                passage = self.budget.enter(caller.pace.as_deref()) => passage,
+                passage = self.budget.enter(caller.lane) => passage,
             };
             let under_way = self.under_way.token();
             if first_sent.is_some() {
@@ -289,13 +300,13 @@ impl Client {
             let stage = caller.stage.clone();
             let reason = match verdict {
                 Verdict::Document(body) => {
-                    self.budget.gate.answered(sent_at);
+                    self.answered(caller, sent_at, latency);
                     self.listener.hear(&Event::DocumentFetched { stage, bytes: body.len(), latency });
                     let fetched_at = self.keep(key, came).await?;
                     return Ok(Answer::Document { body, fetched_at });
                 }
                 Verdict::Missing => {
-                    self.budget.gate.answered(sent_at);
+                    self.answered(caller, sent_at, latency);
                     self.listener.hear(&Event::DocumentMissing { stage, latency });
                     return Ok(Answer::Missing { fetched_at: self.keep(key, came).await? });
                 }
@@ -304,7 +315,8 @@ impl Client {
                 }
                 Verdict::NoWay(error) => return Err(self.end(Fatal::NoWay(error))),
                 Verdict::SlowDown { status, retry_after } => {
-                    let closed = self.budget.gate.close(sent_at, retry_after);
+                    let closed = self.budget.refused(status, sent_at, retry_after);
+                    self.tell_rate();
                     if let Some(wait) = closed.map_err(|error| self.end(error.into()))? {
                         self.listener.hear(&Event::GateClosed { status, wait });
                     }
@@ -357,6 +369,31 @@ impl Client {
         let wait = self.backoff(attempts);
         let over = attempts >= self.retry.attempts.get() || elapsed + wait > self.retry.max_elapsed;
         (!over).then_some(wait)
+    }
+
+    /// What the budget and the stage learn from a good answer.
+    fn answered(&self, caller: &Caller, sent_at: Instant, latency: Duration) {
+        self.budget.answered(sent_at);
+        self.tell_rate();
+        if let Some(workers) = &caller.workers {
+            workers.answered(latency, self.budget.rate_of(caller.lane));
+        }
+    }
+
+    /// Tells of the rate that was found, if it has changed by a hundredth.
+    fn tell_rate(&self) {
+        let Some(per_second) = self.budget.found() else { return };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rate of a few hundred"
+        )]
+        let now = (per_second * 1000.0) as u64;
+        let before = self.told.load(Ordering::Relaxed);
+        if before.abs_diff(now) * 100 > before {
+            self.told.store(now, Ordering::Relaxed);
+            self.listener.hear(&Event::RateFound { per_second });
+        }
     }
 
     /// No further request is sent.

@@ -174,10 +174,10 @@ mod tests {
     use futures::stream;
 
     use super::*;
-    use crate::engine::Budget;
+    use crate::engine::{Budget, Lane};
     use crate::event::Listener;
     use crate::plan::Request;
-    use crate::spec::{Retry, StageId};
+    use crate::spec::{Retry, RunRate, StageId};
     use crate::tmdb::transport::{Response, Transport};
 
     /// What a host says each time it is asked: a status, the length that it tells, and the pieces that come.
@@ -243,10 +243,15 @@ mod tests {
     async fn check(replies: Vec<Reply>, expect: Result<Option<&str>, u32>) {
         let told = format!("{replies:?}");
         let host = Arc::new(Host(Mutex::new(replies.into())));
-        let budget = Budget::new(NonZeroU32::MIN, None, 1);
+        let budget = Budget::new(NonZeroU32::MIN, RunRate::Unlimited, 1);
         let retry = Retry { attempts: NonZeroU32::new(3).unwrap(), ..Retry::default() };
         let client = Client::new(host.clone(), budget, retry, 1, Arc::new(Deaf));
-        let caller = Caller { stage: StageId("ids".into()), pace: None, timeout: Duration::from_secs(10) };
+        let caller = Caller {
+            stage: StageId("ids".into()),
+            lane: Lane::default(),
+            workers: None,
+            timeout: Duration::from_secs(10),
+        };
         let mut text = Text::default();
         let got = match client.download(&caller, "/p/exports/x.json.gz", &mut text).await {
             Ok(Some(bytes)) => {

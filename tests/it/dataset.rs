@@ -42,7 +42,7 @@ fn pipeline(name: &str, out: &Path, base_url: &str) -> Plan {
     let mut plan = plan::read(&source, &[], &|_| None, &options)
         .unwrap_or_else(|faults| panic!("{}", faults.render(&source)))
         .plan;
-    plan.api.rate = None;
+    plan.api.rate = spec::RunRate::Unlimited;
     plan
 }
 

@@ -13,12 +13,12 @@ use arrow::datatypes::Int64Type;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
-use tmdb_etl::engine::Budget;
+use tmdb_etl::engine::{Budget, Lane};
 use tmdb_etl::event::{Event, Listener};
 use tmdb_etl::plan::expr::RunScope;
 use tmdb_etl::plan::{self, Document, Item, Request};
 use tmdb_etl::project::Projector;
-use tmdb_etl::spec::{Api, Retry, Source, StageId};
+use tmdb_etl::spec::{Api, Retry, RunRate, Source, StageId};
 use tmdb_etl::tmdb::{Answer, AskError, Caller, Client, Credential, Http, Transport as _};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -113,9 +113,9 @@ async fn ask(wire: &Wire, timeout: Duration) -> Result<Answer, String> {
     let http = Http::new(&format!("http://{}/3", wire.addr), &Api::default(), token).unwrap();
     let retry = Retry { attempts: NonZeroU32::new(2).unwrap(), ..Retry::default() };
     let reasons = Arc::new(Reasons::default());
-    let budget = Budget::new(NonZeroU32::MIN, None, 1);
+    let budget = Budget::new(NonZeroU32::MIN, RunRate::Unlimited, 1);
     let client = Client::new(Arc::new(http), budget, retry, 1, Arc::clone(&reasons) as _);
-    let caller = Caller { stage: StageId("movies".into()), pace: None, timeout };
+    let caller = Caller { stage: StageId("movies".into()), lane: Lane::default(), workers: None, timeout };
     match client.ask(&caller, &Request::new("/movie/603", &[])).await {
         Ok(answer) => Ok(answer),
         Err(AskError::Failed(_)) => Err(reasons.0.lock().unwrap().clone()),

@@ -87,7 +87,7 @@ async fn nested_columns_hold_what_the_documents_say() {
     let mut plan = plan::read(&source, &[], &|_| None, &options)
         .unwrap_or_else(|faults| panic!("{}", faults.render(&source)))
         .plan;
-    plan.api.rate = None;
+    plan.api.rate = spec::RunRate::Unlimited;
     let published = run(plan, &mock, &scratch.path().join("state")).await.unwrap();
     mock.stop().await;
 

@@ -15,13 +15,13 @@ use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
-use tmdb_etl::engine::Budget;
+use tmdb_etl::engine::{Budget, Lane};
 use tmdb_etl::event::{Event, Listener};
 use tmdb_etl::mock::{self, Config, Mock};
 use tmdb_etl::plan::expr::RunScope;
 use tmdb_etl::plan::{self, Document, Item, Request, TablePlan};
 use tmdb_etl::project::Projector;
-use tmdb_etl::spec::{Api, Retry, StageId};
+use tmdb_etl::spec::{Api, Retry, RunRate, StageId};
 use tmdb_etl::tmdb::{Answer, AskError, Caller, Client, Credential, Fatal, Http, Transport as _};
 
 /// One line of the index.
@@ -70,9 +70,14 @@ fn request(text: &str) -> Request {
 }
 
 async fn ask(http: Http, request: &Request) -> Result<Answer, AskError> {
-    let budget = Budget::new(NonZeroU32::MIN, None, 1);
+    let budget = Budget::new(NonZeroU32::MIN, RunRate::Unlimited, 1);
     let client = Client::new(Arc::new(http), budget, Retry::default(), 1, Arc::new(Deaf));
-    let caller = Caller { stage: StageId("bodies".into()), pace: None, timeout: Duration::from_secs(10) };
+    let caller = Caller {
+        stage: StageId("bodies".into()),
+        lane: Lane::default(),
+        workers: None,
+        timeout: Duration::from_secs(10),
+    };
     client.ask(&caller, request).await
 }
 

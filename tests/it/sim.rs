@@ -306,7 +306,8 @@ fn buffer(dice: &mut fastrand::Rng) -> String {
 }
 
 fn concurrency_and_buffer(dice: &mut fastrand::Rng) -> String {
-    format!("concurrency: {}, {}", [1, 2, 7, 64][dice.usize(..4)], buffer(dice))
+    let share = [", rate: {share: 20%}", ", rate: {share: 5%, limit: 30/s}", "", ""][dice.usize(..4)];
+    format!("concurrency: {}, {}{share}", ["1", "2", "7", "64", "auto"][dice.usize(..5)], buffer(dice))
 }
 
 /// A pipeline with these edges and random settings.

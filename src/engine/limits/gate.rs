@@ -29,6 +29,11 @@ pub struct Gate {
 struct State {
     dice: fastrand::Rng,
     open_at: Instant,
+    /// When it last went from open to closed.
+    shut_at: Option<Instant>,
+    /// How long it was closed before that.
+    closed_for: Duration,
+    /// When the last step was.
     closed_at: Option<Instant>,
     /// When the first closing since the last document was.
     trouble_since: Option<Instant>,
@@ -50,6 +55,8 @@ impl Gate {
             state: Mutex::new(State {
                 dice: fastrand::Rng::with_seed(seed),
                 open_at: Instant::now(),
+                shut_at: None,
+                closed_for: Duration::ZERO,
                 closed_at: None,
                 trouble_since: None,
                 step: 0,
@@ -57,21 +64,19 @@ impl Gate {
         }
     }
 
-    /// Waits until the gate is open; returns how long that took.
-    pub async fn opened(&self) -> Duration {
-        let start = Instant::now();
-        loop {
-            let open_at = self.state().open_at;
-            if open_at <= Instant::now() {
-                return start.elapsed();
-            }
-            tokio::time::sleep_until(open_at).await;
-        }
+    /// When the gate opens, or did.
+    pub fn open_at(&self) -> Instant {
+        self.state().open_at
     }
 
     /// Whether the gate is open now.
     pub fn is_open(&self) -> bool {
-        self.state().open_at <= Instant::now()
+        self.open_at() <= Instant::now()
+    }
+
+    /// How long it has been closed until `now`, all in all.
+    pub fn closed_for(&self, now: Instant) -> Duration {
+        self.state().closed_for(now)
     }
 
     /// Closes the gate after an answer of 429 or 503 to a request that was sent at `sent_at`. Returns for how
@@ -104,6 +109,10 @@ impl Gate {
         }
         let longer = now + wait > state.open_at;
         if longer {
+            if state.open_at <= now {
+                state.closed_for = state.closed_for(now);
+                state.shut_at = Some(now);
+            }
             state.open_at = now + wait;
         }
         Ok(longer.then_some(wait))
@@ -123,9 +132,41 @@ impl Gate {
     }
 }
 
+impl State {
+    fn closed_for(&self, now: Instant) -> Duration {
+        let last =
+            self.shut_at.map_or(Duration::ZERO, |at| now.min(self.open_at).saturating_duration_since(at));
+        self.closed_for + last
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Gate {
+        /// Waits until the gate is open; returns how long that took.
+        async fn opened(&self) -> Duration {
+            let start = Instant::now();
+            while !self.is_open() {
+                tokio::time::sleep_until(self.open_at()).await;
+            }
+            start.elapsed()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_behind_the_gate_adds_up() {
+        let gate = Gate::new(1);
+        for (asked, all) in [(2, 2), (3, 5)] {
+            tokio::time::advance(SECOND).await;
+            gate.close(Instant::now(), Some(asked * SECOND)).unwrap();
+            tokio::time::advance(SECOND).await;
+            assert_eq!(gate.closed_for(Instant::now()), (all + 1 - asked) * SECOND);
+            tokio::time::advance(9 * SECOND).await;
+            assert_eq!(gate.closed_for(Instant::now()), all * SECOND);
+        }
+    }
 
     const SECOND: Duration = Duration::from_secs(1);
 

@@ -3,16 +3,23 @@
 //! The order of waiting, written here and nowhere else:
 //!
 //! ```text
-//! stage permit → same request in flight → kept document → stage rate → connection permit → gate → run rate → send
-//! (run_stage)    (Client::ask ………………………………………………)   (Budget::enter …………………………………………………………………)
+//! stage permit → same request in flight → kept document → lane: [connection, open gate, stage's cap, run's rate] → send
+//! (run_stage)    (Client::ask ………………………………………………)   (Budget::enter, all four at once …………………………………)
 //! ```
 //!
-//! The gate is asked again after the rate, so that nobody who waited for a turn sends into a closed gate.
+//! Nobody holds one of the four while they wait for another. The gate is asked again when whoever has a turn wakes up, so
+//! that nobody sends into a closed gate.
 
 mod budget;
 mod gate;
+mod lanes;
 mod pace;
+mod tuner;
 
 pub use budget::{Budget, Passage};
-pub use gate::{Exhausted, Gate};
-pub use pace::Pace;
+pub use gate::Exhausted;
+pub use lanes::Lane;
+pub use tuner::{RATE_MAX, RATE_START};
+
+#[cfg(test)]
+mod server;

@@ -7,11 +7,11 @@ use super::super::fault::Faults;
 use super::super::language::{
     self, ATTEMPTS_MAX, CONNECTIONS_MAX, DURATION_MIN, KEEP_MAX, MAX_ELAPSED_MAX, RESUME_MAX,
 };
-use super::super::model::{Api, MaxFailures, Retry};
+use super::super::model::{Api, MaxFailures, Retry, RunRate};
 use super::super::scalar::Core;
 use super::super::tree::{Entry, NodeValue};
 use super::fields::{Fields, Keys};
-use super::settings::{self, RateSetting};
+use super::settings;
 use super::{base_url, expect, grammar};
 
 static API: Keys = Keys {
@@ -39,13 +39,9 @@ pub(super) fn decode(entry: Option<&Entry>, faults: &mut Faults) -> Api {
         api.language = language;
     }
     if let Some(entry) = fields.get("rate") {
-        match settings::rate(entry, faults) {
-            Some(RateSetting::Limited(rate)) => api.rate = Some(rate),
-            Some(RateSetting::Unlimited) => {
-                api.rate = None;
-                warn_unlimited(&api, entry, faults);
-            }
-            None => {}
+        api.rate = settings::run_rate(entry, faults).unwrap_or(api.rate);
+        if api.rate == RunRate::Unlimited {
+            warn_unlimited(&api, entry, faults);
         }
     }
     if let Some(connections) =

@@ -8,6 +8,7 @@ use super::super::language::PAGE_ENTRIES;
 use super::super::model::{Api, Rate};
 use super::super::scalar::Core;
 use super::super::tree::{Entry, Node, NodeValue, find, mapping};
+use super::grammar::percent;
 use super::param;
 
 /// Requests in a second that TMDB's staff once named as the bound for an address.
@@ -32,6 +33,7 @@ pub(super) fn look(root: &[Entry], api: &Api, faults: &mut Faults) {
     for stage in &stages {
         of_stage(stage, api, faults);
     }
+    of_shares(&stages, faults);
     let mut texts: Vec<&str> = stages.iter().flat_map(|stage| expressions(stage)).collect();
     if let Some(params) = find(root, "params") {
         texts.extend(literal_params(&stages, faults));
@@ -43,7 +45,7 @@ fn of_api(entries: &[Entry], api: &Api, faults: &mut Faults) {
     if !api.is_tmdb() {
         return;
     }
-    if let (Some(entry), Some(rate)) = (find(entries, "rate"), api.rate)
+    if let (Some(entry), Some(rate)) = (find(entries, "rate"), api.rate.limit())
         && rate.per_second() > TMDB_PER_SECOND
     {
         faults
@@ -76,7 +78,7 @@ fn of_stage(stage: &[Entry], api: &Api, faults: &mut Faults) {
                 "the requests above that wait: write `{connections}` or less, or raise `api.connections`"
             ));
     }
-    if let (Some(entry), Some(all)) = (find(stage, "rate"), api.rate)
+    if let (Some(entry), Some(all)) = (find(stage, "rate"), api.rate.limit())
         && let Some(own) = rate(entry)
         && own.per_second() > all.per_second()
     {
@@ -128,6 +130,33 @@ fn of_stage(stage: &[Entry], api: &Api, faults: &mut Faults) {
             .help("write it at the stage that reads this one");
     }
     of_expand(stage, faults);
+}
+
+/// Where shares leave nothing for a stage that asks.
+fn of_shares(stages: &[&[Entry]], faults: &mut Faults) {
+    let share = |stage: &&[Entry]| {
+        find(find(stage, "rate").map(|rate| mapping(&rate.value))?, "share")
+            .and_then(|entry| percent(text(entry)))
+    };
+    let all: f64 = stages.iter().filter_map(share).sum();
+    if all < 99.0 {
+        return;
+    }
+    for stage in stages.iter().filter(|stage| share(stage).is_none()) {
+        if let Some(path) = find(stage, "path")
+            && find(stage, "output").is_none()
+        {
+            faults
+                .warning(
+                    "nothing-left",
+                    path.value.span,
+                    "the shares of other stages leave nothing of the rate",
+                )
+                .help(
+                    "while those have work this stage has one turn in 32: lower their shares, or give it one",
+                );
+        }
+    }
 }
 
 fn of_path(entry: &Entry, api: &Api, faults: &mut Faults) {

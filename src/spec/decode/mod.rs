@@ -267,6 +267,7 @@ fn stages(entry: &Entry, params: Params<'_>, faults: &mut Faults) -> Option<Vec<
         entries.iter().map(|entry| stage::decode(entry, &names, params, faults)).collect();
     let stages: Vec<Stage> = stages.into_iter().flatten().collect();
     one_table_a_file(&stages, faults);
+    settings::whole_shares(&stages, faults);
     Some(stages)
 }
 

@@ -6,32 +6,27 @@ use std::time::Duration;
 
 use super::super::fault::Faults;
 use super::super::language::{self, BUFFER_MAX, BURST_MAX, CONCURRENCY_MAX, DURATION_MIN, TIMEOUT_MAX};
-use super::super::model::{Rate, Requests};
+use super::super::model::{Concurrency, Located, Rate, Requests, RunRate, Stage};
 use super::super::rate::RateError;
 use super::super::scalar::{Core, Scalar};
 use super::super::tree::{Entry, NodeValue};
 use super::expect;
-use super::fields::{Fields, Keys, not_available_yet};
+use super::fields::{Fields, Keys};
 use super::grammar::{self, duration_text};
 
-static RATE: Keys = Keys { later: &["share"], ..Keys::of(&language::RATE) };
-
-/// What `rate` says.
-pub(super) enum RateSetting {
-    /// `none`
-    Unlimited,
-    /// A limit.
-    Limited(Rate),
-}
+static RATE: Keys = Keys {
+    elsewhere: &[("share", "it belongs to a stage: what is kept for it of the run's rate")],
+    ..Keys::of(&language::RATE)
+};
+static STAGE_RATE: Keys = Keys::of(&language::STAGE_RATE);
 
 /// Reads `concurrency`, `rate`, `buffer` and `timeout` of a stage.
 pub(super) fn requests(fields: Fields<'_>, faults: &mut Faults) -> Requests {
+    let (rate, share) = fields.get("rate").map_or((None, None), |entry| stage_rate(entry, faults));
     Requests {
         concurrency: fields.get("concurrency").and_then(|entry| concurrency(entry, faults)),
-        rate: match fields.get("rate").and_then(|entry| rate(entry, faults)) {
-            Some(RateSetting::Limited(rate)) => Some(rate),
-            Some(RateSetting::Unlimited) | None => None,
-        },
+        rate,
+        share,
         buffer: buffer(fields, faults),
         timeout: fields.get("timeout").and_then(|entry| timeout(entry, faults)),
     }
@@ -106,38 +101,121 @@ pub(super) fn size(entry: &Entry, least: u64, most: u64, faults: &mut Faults) ->
     }
 }
 
-/// Reads `rate`: `40/s`, `{limit: 40/s, burst: 10}` or `none`.
-pub(super) fn rate(entry: &Entry, faults: &mut Faults) -> Option<RateSetting> {
-    const TAKES: &str = "a rate such as `40/s`, `{limit: 40/s, burst: 10}`, or `none`";
+/// Reads `rate` of the run: `40/s`, `{limit: 40/s, burst: 10}`, `auto` or `none`.
+pub(super) fn run_rate(entry: &Entry, faults: &mut Faults) -> Option<RunRate> {
+    const TAKES: &str = "a rate such as `40/s`, `{limit: 40/s, burst: 10}`, `auto` or `none`";
     if let NodeValue::Map(_) = entry.value.value {
         let fields = Fields::open("rate", &entry.value, entry.key_span, &RATE, faults)?;
-        if entry_names(&entry.value.value, "share") {
-            return None;
-        }
-        let burst = fields
-            .get("burst")
-            .and_then(|entry| expect::count(entry, BURST_MAX, faults))
-            .map(NonZeroU32::get);
-        let limit = fields.require("limit", faults)?;
-        let scalar = expect::scalar("limit", &limit.value, "a rate such as `40/s`", faults)?;
-        return Some(RateSetting::Limited(Rate { burst, ..limited(scalar, limit, faults)? }));
+        let limit = fields.require("limit", faults);
+        return limit_and_burst(fields, limit, faults).map(RunRate::Limited);
     }
-    if let NodeValue::Scalar(Scalar { text, core: Core::String, .. }) = &entry.value.value {
-        match text.as_str() {
-            "none" => return Some(RateSetting::Unlimited),
-            "auto" => {
-                not_available_yet("`rate: auto`", entry.value.span, faults);
-                return None;
-            }
-            _ => {}
-        }
+    match word(entry) {
+        Some("none") => return Some(RunRate::Unlimited),
+        Some("auto") => return Some(RunRate::Auto),
+        _ => {}
     }
     let scalar = expect::scalar("rate", &entry.value, TAKES, faults)?;
-    limited(scalar, entry, faults).map(RateSetting::Limited)
+    limited(scalar, entry, faults).map(RunRate::Limited)
 }
 
-fn entry_names(value: &NodeValue, key: &str) -> bool {
-    matches!(value, NodeValue::Map(entries) if entries.iter().any(|entry| entry.key == key))
+/// Reads `rate` of a stage, a cap and a share: `40/s`, `{limit: 40/s, burst: 10, share: 25%}` or `none`.
+fn stage_rate(entry: &Entry, faults: &mut Faults) -> (Option<Rate>, Option<Located<f64>>) {
+    const TAKES: &str = "a rate such as `40/s`, `{share: 25%}`, `{limit: 40/s, burst: 10}`, or `none`";
+    if let NodeValue::Map(_) = entry.value.value {
+        let Some(fields) = Fields::open("rate", &entry.value, entry.key_span, &STAGE_RATE, faults) else {
+            return (None, None);
+        };
+        let share = fields.get("share").and_then(|entry| share(entry, faults));
+        let limit = fields.get("limit");
+        let limit = if fields.get("share").is_some() && fields.get("burst").is_none() {
+            limit
+        } else {
+            limit.or_else(|| fields.require("limit", faults))
+        };
+        return (limit_and_burst(fields, limit, faults), share);
+    }
+    match word(entry) {
+        Some("none") => return (None, None),
+        Some("auto") => {
+            faults
+                .error("bad-rate", entry.value.span, "a stage finds no rate of its own")
+                .help("write `rate: auto` in `api`: it is found for the whole run; here `concurrency: auto` may be meant");
+            return (None, None);
+        }
+        _ => {}
+    }
+    let scalar = expect::scalar("rate", &entry.value, TAKES, faults);
+    (scalar.and_then(|scalar| limited(scalar, entry, faults)), None)
+}
+
+/// The text of a plain word.
+fn word(entry: &Entry) -> Option<&str> {
+    match &entry.value.value {
+        NodeValue::Scalar(Scalar { text, core: Core::String, .. }) => Some(text),
+        _ => None,
+    }
+}
+
+fn limit_and_burst(fields: Fields<'_>, limit: Option<&Entry>, faults: &mut Faults) -> Option<Rate> {
+    let burst =
+        fields.get("burst").and_then(|entry| expect::count(entry, BURST_MAX, faults)).map(NonZeroU32::get);
+    let limit = limit?;
+    let scalar = expect::scalar("limit", &limit.value, "a rate such as `40/s`", faults)?;
+    Some(Rate { burst, ..limited(scalar, limit, faults)? })
+}
+
+/// Reads `share`.
+fn share(entry: &Entry, faults: &mut Faults) -> Option<Located<f64>> {
+    const TAKES: &str = "a percentage of the run's rate, such as `25%`";
+    let scalar = expect::scalar("share", &entry.value, TAKES, faults)?;
+    match grammar::percent(&scalar.text) {
+        Some(percent) if percent > 0.0 => Some(Located::new(percent / 100.0, entry.value.span)),
+        Some(_) => {
+            faults
+                .error("bad-share", entry.value.span, "a share is above 0")
+                .help("leave it out: a stage without a share competes for what others leave");
+            None
+        }
+        None => {
+            let fault = faults.error("bad-share", entry.value.span, format!("`share` takes {TAKES}"));
+            match scalar.core {
+                Core::Float(share) if share > 0.0 && share < 1.0 => {
+                    fault.help(format!("write `{}%`", (share * 1e8).round() / 1e6))
+                }
+                Core::Int(percent) if (1..=100).contains(&percent) => {
+                    fault.help(format!("write `{percent}%`"))
+                }
+                _ if Rate::parse(&scalar.text).is_ok() => {
+                    fault.help(format!("a rate of its own is a cap: write `limit: {}`", scalar.text.trim()))
+                }
+                _ => fault.help("as in `25%`: above `0%`, and at most `100%` for all stages together"),
+            };
+            None
+        }
+    }
+}
+
+/// Shares of all stages are of one rate.
+pub(super) fn whole_shares(stages: &[Stage], faults: &mut Faults) {
+    let mut sum = 0.0;
+    for stage in stages {
+        let Some(share) = stage.requests().and_then(|requests| requests.share.as_ref()) else { continue };
+        let before = sum;
+        sum += share.value;
+        // Thirds that were rounded up are no fault.
+        if sum > 1.0 + 1e-6 && before <= 1.0 + 1e-6 {
+            let all: f64 =
+                stages.iter().filter_map(|stage| Some(stage.requests()?.share.as_ref()?.value)).sum();
+            let left = ((1.0 - before) * 1e4).round() / 1e2;
+            let title = format!("the shares of all stages add up to {}%", (all * 1e4).round() / 1e2);
+            let fault = faults.error("shares-over-100", share.span, title);
+            if left > 0.0 {
+                fault.help(format!("together they are at most 100%: the stages above leave {left}% here"));
+            } else {
+                fault.help("together they are at most 100%, which the stages above have taken");
+            }
+        }
+    }
 }
 
 fn limited(scalar: &Scalar, entry: &Entry, faults: &mut Faults) -> Option<Rate> {
@@ -179,12 +257,10 @@ fn meant_rate(text: &str) -> Option<String> {
     Rate::parse(&rate).is_ok().then_some(rate)
 }
 
-fn concurrency(entry: &Entry, faults: &mut Faults) -> Option<NonZeroU32> {
-    if let NodeValue::Scalar(scalar) = &entry.value.value
-        && scalar.text == "auto"
-    {
-        not_available_yet("`concurrency: auto`", entry.value.span, faults);
-        return None;
+/// Reads `concurrency`: a number or `auto`.
+fn concurrency(entry: &Entry, faults: &mut Faults) -> Option<Concurrency> {
+    if word(entry) == Some("auto") {
+        return Some(Concurrency::Auto);
     }
-    expect::count(entry, CONCURRENCY_MAX, faults)
+    expect::count(entry, CONCURRENCY_MAX, faults).map(Concurrency::Number)
 }

@@ -28,7 +28,7 @@ use serde_json::Value;
 pub(crate) use limits::APPEND_MAX;
 pub(super) use limits::*;
 pub(super) use pattern::{DURATION, IDENTIFIER, Pattern, VARIABLE};
-pub(super) use pipeline::{API, PIPELINE, RATE, RETRY};
+pub(super) use pipeline::{API, PIPELINE, RATE, RETRY, STAGE_RATE};
 pub(super) use stages::{EXPAND, EXPAND_NEEDS_PATH, EXPORT, FETCH, FILE, FILTER, SEED, SEED_NEEDS_PATH};
 pub(super) use table::{COLUMN, OUTPUT, PROJECT, SORT_KEY};
 

@@ -47,6 +47,10 @@ pub(in super::super) static DURATION: Pattern =
     pattern(r"\s*[0-9]+\s*(?:ms|s|m|min|h|d)\s*", "A whole number and its unit: `ms`, `s`, `m`, `h` or `d`.");
 pub(super) static PERCENT: Pattern =
     pattern(r"\s*0*(?:100(?:\.0*)?|[0-9]{1,2}(?:\.[0-9]*)?)\s*%\s*", "A percentage from `0%` to `100%`.");
+pub(super) static SHARE: Pattern = pattern(
+    r"\s*(?!0*(?:\.0*)?\s*%)0*(?:100(?:\.0*)?|[0-9]{1,2}(?:\.[0-9]*)?)\s*%\s*",
+    "A percentage above `0%`, up to `100%`.",
+);
 pub(super) static RANGE: Pattern = pattern(
     r"\s*[0-9]+\s*\.\.\s*[0-9]+\s*",
     "Two whole numbers with `..` between them; both ends are in it.",

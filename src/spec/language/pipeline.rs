@@ -6,7 +6,7 @@ use super::limits::{
     ATTEMPTS_MAX, BURST_MAX, CONNECTIONS_MAX, DURATION_MIN, KEEP_MAX, MAX_ELAPSED_MAX, RESUME_MAX,
     STAGES_MAX, TIMEOUT_MAX,
 };
-use super::{Key, Names, Object, Takes, pattern};
+use super::{Key, Names, Object, Rule, Takes, pattern};
 
 pub(in super::super) static PIPELINE: Object = Object {
     extensions: true,
@@ -94,7 +94,7 @@ pub(in super::super) static API: Object = Object::new(
             "rate",
             RATE_FORMS,
             "Requests that all stages together send at most in a unit of time. TMDB answers more than some 40 in a \
-             second with 429; `none` is no limit.",
+             second with 429; `auto` finds what the API bears, `none` is no limit.",
         )
         .default("40/s")
         .examples(&[r#"{"limit": "40/s", "burst": 10}"#]),
@@ -165,16 +165,53 @@ pub(in super::super) static RATE: Object = Object::new(
 
 const RATE_FORMS: Takes = Takes::Either(&[
     Takes::Text(&pattern::RATE),
-    Takes::Choice(&[("none", "No limit.")]),
+    Takes::Choice(&[
+        ("none", "No limit."),
+        ("auto", "Found by trying, between 1 and 200 in a second: from where the API answers with 429."),
+    ]),
     Takes::Object(&RATE),
+]);
+
+pub(in super::super) static STAGE_RATE: Object = Object {
+    rules: &[Rule::AnyOf(&["limit", "share"]), Rule::Needs(&["burst"], "limit")],
+    ..Object::new(
+        "stage_rate",
+        "the rate of a stage",
+        "What a stage may have of the run's rate: at most, and at least.",
+        &[
+            Key::new("limit", Takes::Text(&pattern::RATE), "Requests of this stage in a unit of time, at most: a cap.")
+                .examples(&["10/s"]),
+            Key::new(
+                "burst",
+                Takes::Whole(1, BURST_MAX as u64),
+                "Requests that may be sent at once after a pause, within `limit`. Without it what the limit gives in 2 ms, \
+                 but at least one.",
+            )
+            .examples(&["5"]),
+            Key::new(
+                "share",
+                Takes::Text(&pattern::SHARE),
+                "What of the run's `api.rate` is kept for this stage while it has work; what it does not use goes to the \
+                 others. Above `0%`, and at most `100%` for all stages together.",
+            )
+            .examples(&["25%"]),
+        ],
+    )
+};
+
+const CAP_FORMS: Takes = Takes::Either(&[
+    Takes::Text(&pattern::RATE),
+    Takes::Choice(&[("none", "No cap of its own.")]),
+    Takes::Object(&STAGE_RATE),
 ]);
 
 pub(super) const CAP: Key = Key::new(
     "rate",
-    RATE_FORMS,
-    "Requests that this stage sends at most in a unit of time: a cap below the run's `api.rate`, which holds as well.",
+    CAP_FORMS,
+    "Requests that this stage sends at most in a unit of time, a cap below the run's `api.rate`, which holds as well; or, by \
+     `share`, what of that is kept for it.",
 )
-.examples(&["10/s"]);
+.examples(&["10/s", r#"{"share": "25%"}"#]);
 
 pub(super) const TIMEOUT: Key = Key::new(
     "timeout",

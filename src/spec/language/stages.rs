@@ -206,7 +206,7 @@ pub(in super::super) static FETCH: Object = Object::new(
         )
         .default("[]")
         .examples(&[r#"["credits", "keywords"]"#]),
-        CONCURRENCY.default("16"),
+        CONCURRENCY.default("16").examples(&["8", "auto"]),
         CAP,
         BUFFER,
         TIMEOUT,
@@ -363,7 +363,13 @@ const WHERE: Key = Key::new("where", Takes::Expression, "Condition (jq).").examp
 
 const CONCURRENCY: Key = Key::new(
     "concurrency",
-    Takes::Whole(1, CONCURRENCY_MAX as u64),
+    Takes::Either(&[
+        Takes::Whole(1, CONCURRENCY_MAX as u64),
+        Takes::Choice(&[(
+            "auto",
+            "As many as fill the rate at the measured latency, growing from a few, within `api.connections`.",
+        )]),
+    ]),
     "Requests of this stage that are under way at once; more than `api.connections` wait for one.",
 );
 

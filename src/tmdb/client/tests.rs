@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use futures::future::BoxFuture;
 
 use super::*;
+use crate::spec::RunRate;
 use crate::store::Serving;
 use crate::tmdb::transport::{Distrust, Response, TransportError};
 
@@ -54,9 +55,14 @@ fn cut() -> Reply {
 /// What comes of asking once, how often it was sent, and how long it took.
 async fn ask(replies: Vec<Reply>, retry: Retry) -> (Result<Answer, AskError>, usize, Duration) {
     let script = Arc::new(Script { replies: Mutex::new(replies.into()), sent: Mutex::default() });
-    let budget = Budget::new(NonZeroU32::new(2).unwrap(), None, 1);
+    let budget = Budget::new(NonZeroU32::new(2).unwrap(), RunRate::Unlimited, 1);
     let client = Client::new(script.clone(), budget, retry, 1, Arc::new(Deaf));
-    let caller = Caller { stage: StageId("movies".into()), pace: None, timeout: Duration::from_secs(10) };
+    let caller = Caller {
+        stage: StageId("movies".into()),
+        lane: Lane::default(),
+        workers: None,
+        timeout: Duration::from_secs(10),
+    };
     let start = Instant::now();
     let result = client.ask(&caller, &Request::new("/movie/603", &[])).await;
     let sent = script.sent.lock().unwrap().len();
@@ -159,9 +165,14 @@ async fn what_no_attempt_mends_is_not_tried_again() {
 /// How many were sent, by the time at which they were, when eight ask at once.
 async fn sends_of_eight(replies: Vec<Reply>, drop_first: bool) -> Vec<(u128, usize)> {
     let script = Arc::new(Script { replies: Mutex::new(replies.into()), sent: Mutex::default() });
-    let budget = Budget::new(NonZeroU32::new(20).unwrap(), None, 1);
+    let budget = Budget::new(NonZeroU32::new(20).unwrap(), RunRate::Unlimited, 1);
     let client = Client::new(script.clone(), budget, Retry::default(), 1, Arc::new(Deaf));
-    let caller = Caller { stage: StageId("movies".into()), pace: None, timeout: Duration::from_secs(10) };
+    let caller = Caller {
+        stage: StageId("movies".into()),
+        lane: Lane::default(),
+        workers: None,
+        timeout: Duration::from_secs(10),
+    };
     let requests: Vec<_> = (1..=8).map(|id| Request::new(&format!("/movie/{id}"), &[])).collect();
     let start = Instant::now();
     let first = async {
@@ -201,9 +212,14 @@ async fn the_first_attempt_goes_alone_and_the_others_after_it() {
 async fn backing_off_frees_the_connection() {
     let replies = vec![cut(), reply(200, "{}")];
     let script = Arc::new(Script { replies: Mutex::new(replies.into()), sent: Mutex::default() });
-    let budget = Budget::new(NonZeroU32::MIN, None, 1);
+    let budget = Budget::new(NonZeroU32::MIN, RunRate::Unlimited, 1);
     let client = Client::new(script.clone(), budget, Retry::default(), 3, Arc::new(Deaf));
-    let caller = Caller { stage: StageId("movies".into()), pace: None, timeout: Duration::from_secs(10) };
+    let caller = Caller {
+        stage: StageId("movies".into()),
+        lane: Lane::default(),
+        workers: None,
+        timeout: Duration::from_secs(10),
+    };
     let (a, b) = (Request::new("/movie/1", &[]), Request::new("/movie/2", &[]));
     let start = Instant::now();
     let first = client.ask(&caller, &a);
@@ -223,20 +239,25 @@ fn keeping(folder: &std::path::Path, replies: Vec<Reply>, run: &str) -> (Client,
     let script = Arc::new(Script { replies: Mutex::new(replies.into()), sent: Mutex::default() });
     let serving = Serving { run: run.to_owned(), not_before: Timestamp::now() };
     let (store, _) = Store::open(folder, serving).unwrap();
-    let budget = Budget::new(NonZeroU32::new(2).unwrap(), None, 1);
+    let budget = Budget::new(NonZeroU32::new(2).unwrap(), RunRate::Unlimited, 1);
     let client = Client::new(script.clone(), budget, Retry::default(), 1, Arc::new(Deaf));
     (client.with_store(store, "mock"), script)
 }
 
 fn movies() -> Caller {
-    Caller { stage: StageId("movies".into()), pace: None, timeout: Duration::from_secs(10) }
+    Caller {
+        stage: StageId("movies".into()),
+        lane: Lane::default(),
+        workers: None,
+        timeout: Duration::from_secs(10),
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn whoever_wants_what_is_asked_for_gets_the_same_answer() {
     let script =
         Arc::new(Script { replies: Mutex::new([cut(), reply(200, "{}")].into()), sent: Mutex::default() });
-    let budget = Budget::new(NonZeroU32::new(20).unwrap(), None, 1);
+    let budget = Budget::new(NonZeroU32::new(20).unwrap(), RunRate::Unlimited, 1);
     let client = Client::new(script.clone(), budget, Retry::default(), 1, Arc::new(Deaf));
     let (caller, request) = (movies(), Request::new("/movie/603", &[]));
     let answers = futures::future::join_all((0..5).map(|_| client.ask(&caller, &request))).await;

@@ -9,12 +9,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use libfuzzer_sys::fuzz_target;
-use tmdb_etl::engine::Budget;
+use tmdb_etl::engine::{Budget, Lane};
 use tmdb_etl::event::{Event, Listener};
 use tmdb_etl::plan::expr::{Expr, RunScope};
 use tmdb_etl::plan::{Document, Item, Request};
 use tmdb_etl::project::ExpandRule;
-use tmdb_etl::spec::{Retry, StageId};
+use tmdb_etl::spec::{Retry, RunRate, StageId};
 use tmdb_etl::tmdb::{Answer, Caller, Client, Response, Transport, TransportError, pages_of};
 
 /// Answers the same every time.
@@ -54,13 +54,13 @@ fuzz_target!(|input: (u16, Option<u32>, Option<String>, &[u8])| {
         let connections = NonZeroU32::new(1).expect("1 is not 0");
         let client = Client::new(
             Arc::new(Same(Mutex::new(response))),
-            Budget::new(connections, None, 1),
+            Budget::new(connections, RunRate::Unlimited, 1),
             Retry::default(),
             1,
             Arc::new(Deaf),
         );
         let timeout = Duration::from_secs(10);
-        let caller = Caller { stage: StageId("movies".into()), pace: None, timeout };
+        let caller = Caller { stage: StageId("movies".into()), lane: Lane::default(), workers: None, timeout };
         client.ask(&caller, &Request::new("/movie/603", &[])).await
     });
     let Ok(Answer::Document { body, fetched_at }) = answer else { return };

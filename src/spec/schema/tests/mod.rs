@@ -12,7 +12,7 @@ use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use super::super::language::{
     API, COLUMN, EXPAND, EXPORT, FETCH, FILE, FILTER, Key, OUTPUT, Object, PIPELINE, PROJECT, RATE, RETRY,
-    SEED, SORT_KEY, literal,
+    SEED, SORT_KEY, STAGE_RATE, literal,
 };
 use super::super::{Faults, Source};
 use super::{document, schema};
@@ -125,7 +125,7 @@ fn specimen() -> Value {
             "list": { "kind": "seed", "path": "/discover/movie" },
             "more": { "kind": "seed", "file": { "path": "ids.csv" } },
             "listed": { "kind": "seed", "export": { "kind": "movie" } },
-            "movies": { "kind": "fetch", "from": "ids", "path": "/movie/{id}" },
+            "movies": { "kind": "fetch", "from": "ids", "path": "/movie/{id}", "rate": { "limit": "9/s", "share": "5%" } },
             "series": { "kind": "fetch", "from": ["list", "more", "listed"], "path": "/tv/{id}" },
             "similar": {
                 "kind": "expand", "from": "movies", "path": "/movie/{id}/similar",
@@ -155,11 +155,12 @@ fn specimen() -> Value {
 }
 
 /// Where in the specimen a mapping stands. A key is tried at each place.
-const PLACES: [(&Object, &[&str]); 14] = [
+const PLACES: [(&Object, &[&str]); 15] = [
     (&PIPELINE, &[""]),
     (&API, &["/api"]),
     (&RETRY, &["/api/retry"]),
     (&RATE, &["/api/rate"]),
+    (&STAGE_RATE, &["/stages/movies/rate"]),
     (&SEED, &["/stages/ids", "/stages/list"]),
     (&EXPORT, &["/stages/listed/export"]),
     (&FILE, &["/stages/more/file"]),
