@@ -28,6 +28,10 @@ bench:
 bench-store:
     cargo bench --bench store -- documents 1000000
 
+# This program beside a script by hand, dlt and Scrapy, against nginx (docs/BENCHMARKS.md).
+bench-peers *ARGUMENTS:
+    benches/peers/run.sh {{ARGUMENTS}}
+
 # A minute at the limit, and peak memory at 20,000 and 200,000 films.
 measure:
     benches/measure.sh rate
