@@ -23,6 +23,7 @@ mod nearest;
 mod path_template;
 mod rate;
 mod render;
+mod requests;
 mod scalar;
 mod schema;
 mod seed_list;

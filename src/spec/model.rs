@@ -19,6 +19,7 @@ pub use super::column_type::{
 pub use super::format::{ArrowCodec, FolderLayout, Format, Layout, Mode, ParquetCodec, SortKey};
 pub use super::path_template::PathTemplate;
 pub use super::rate::{Rate, RunRate};
+pub use super::requests::{Concurrency, Requests};
 pub use super::seed_list::{ChangesKind, ExportKind, ExportOrder, FileFormat, SeedExport, SeedFile};
 
 /// A half-open range of bytes in the pipeline file.
@@ -164,18 +165,6 @@ pub struct Stage {
     pub kind: Kind,
 }
 
-impl Stage {
-    /// The settings of its requests, where a stage of its kind may make some.
-    pub fn requests(&self) -> Option<&Requests> {
-        match &self.kind {
-            Kind::Seed(seed) => Some(&seed.requests),
-            Kind::Fetch(fetch) => Some(&fetch.requests),
-            Kind::Expand(expand) => Some(&expand.requests),
-            Kind::Filter(_) | Kind::Project(_) => None,
-        }
-    }
-}
-
 /// What `from:` names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PortRef {
@@ -222,30 +211,6 @@ pub enum Kind {
     Filter(Filter),
     /// Documents or a port in, a table out.
     Project(Project),
-}
-
-/// `concurrency`, `rate`, `buffer`, `timeout`: the settings of whatever makes requests.
-#[derive(Clone, Debug, Default)]
-pub struct Requests {
-    /// Requests (or documents) in the hands of this stage at once, 1 to 1024.
-    pub concurrency: Option<Concurrency>,
-    /// A cap of this stage below the run's rate.
-    pub rate: Option<Rate>,
-    /// `rate: {share: …}`: what of the run's rate is kept for this stage while it has work, above 0.0 to 1.0.
-    pub share: Option<Located<f64>>,
-    /// Capacity, in items, of the bounded channel into this stage, 1 to 65536.
-    pub buffer: Option<NonZeroU32>,
-    /// Overrides `api.timeout`.
-    pub timeout: Option<Duration>,
-}
-
-/// `concurrency` of a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Concurrency {
-    /// So many, always.
-    Number(NonZeroU32),
-    /// `auto`: as many as fill the rate, within `api.connections`.
-    Auto,
 }
 
 /// A stage that starts the flow.

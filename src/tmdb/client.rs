@@ -1,5 +1,4 @@
-//! Asking: one request to its end. Somebody asks for it already? It is kept? Else through the budget, and as many attempts
-//! as it may have.
+//! Asking: one request to its end. Is it asked for already? Kept? Else through the budget, as often as it may be tried.
 //!
 //! ```text
 //! ask ─▶ same request in flight? ─▶ kept? ─▶ [vanguard ─▶ budget ─▶ send ─▶ judge] ─▶ keep ─▶ permit back
@@ -18,7 +17,7 @@
 //!   and nothing else.
 //! * C9 After [`Client::drain`] began no attempt starts, and it ends when those under way have ended and are kept.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -35,7 +34,7 @@ use super::vanguard::Vanguard;
 use crate::engine::{Budget, Exhausted, Lane, Workers};
 use crate::event::{Event, Listener, Origin};
 use crate::plan::Request;
-use crate::spec::{Rate, Retry, StageId};
+use crate::spec::{Retry, StageId};
 use crate::store::{Kept, Store, StoreError};
 
 /// First step of a request's own backoff.
@@ -185,11 +184,6 @@ impl Client {
     #[must_use]
     pub fn with_store(self, store: Store, source: &str) -> Self {
         Self { store: Some(store), source: source.to_owned(), ..self }
-    }
-
-    /// A lane of the budget for a stage: `rate` caps it, `share` of the run's rate is kept for it.
-    pub fn lane(&self, rate: Option<Rate>, share: Option<f64>) -> Lane {
-        self.budget.lane(rate, share)
     }
 
     /// The answer to `request`: of whoever asks for it now, or as it was kept, or from the API.
@@ -371,31 +365,6 @@ impl Client {
         (!over).then_some(wait)
     }
 
-    /// What the budget and the stage learn from a good answer.
-    fn answered(&self, caller: &Caller, sent_at: Instant, latency: Duration) {
-        self.budget.answered(sent_at);
-        self.tell_rate();
-        if let Some(workers) = &caller.workers {
-            workers.answered(latency, self.budget.rate_of(caller.lane));
-        }
-    }
-
-    /// Tells of the rate that was found, if it has changed by a hundredth.
-    fn tell_rate(&self) {
-        let Some(per_second) = self.budget.found() else { return };
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a rate of a few hundred"
-        )]
-        let now = (per_second * 1000.0) as u64;
-        let before = self.told.load(Ordering::Relaxed);
-        if before.abs_diff(now) * 100 > before {
-            self.told.store(now, Ordering::Relaxed);
-            self.listener.hear(&Event::RateFound { per_second });
-        }
-    }
-
     /// No further request is sent.
     fn end(&self, fatal: Fatal) -> AskError {
         AskError::Fatal(self.ended.get_or_init(|| fatal).clone())
@@ -426,5 +395,6 @@ impl Client {
     }
 }
 
+mod learning;
 #[cfg(test)]
 mod tests;
