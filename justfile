@@ -48,3 +48,7 @@ deny:
 fuzz TARGET SECONDS="600":
     mkdir -p tests/fuzz/corpus/{{TARGET}}
     cargo +nightly fuzz run --fuzz-dir tests/fuzz {{TARGET}} tests/fuzz/corpus/{{TARGET}} pipelines tests/data/bad -- -max_total_time={{SECONDS}} -max_len=65536 -timeout=5 -rss_limit_mb=2048
+
+# Kills, full disks, damaged state, edits between attempts: ten minutes and more (TORTURE_SEED and others: see there).
+torture:
+    tests/torture.sh

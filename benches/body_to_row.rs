@@ -9,7 +9,6 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema};
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use tmdb_etl::plan::expr::{Expr, RunScope};
 use tmdb_etl::plan::{ColumnPlan, Document, Item, TablePlan};
@@ -169,11 +168,7 @@ fn body_to_row(criterion: &mut Criterion) {
         ("cast of a film", cast(), film_with_credits()),
     ];
     for (name, table, body) in cases {
-        let document = Document::new(
-            Item::seed(json!({"id": 1726})),
-            Bytes::from(body.to_string()),
-            Timestamp::UNIX_EPOCH,
-        );
+        let document = Document::new(Item::seed(json!({"id": 1726})), Bytes::from(body.to_string()), None);
         let mut group = criterion.benchmark_group(format!("{name}, {} bytes", document.body.len()));
         group.throughput(Throughput::Bytes(document.body.len() as u64));
         let run = Arc::new(RunScope::default());

@@ -132,6 +132,31 @@ pub enum Event {
         request: String,
         /// What went wrong the last time.
         error: String,
+        /// Whether it was asked for; not if its endpoint had failed for too long.
+        asked: bool,
+    },
+    /// Items of a stage failed one after the other: its endpoint is probed, one attempt at a time.
+    CircuitOpened {
+        /// The stage that asks.
+        stage: StageId,
+        /// How many in a row.
+        failures: u32,
+        /// Why the last of them did.
+        reason: String,
+    },
+    /// The endpoint of a stage answers again.
+    CircuitClosed {
+        /// The stage that asks.
+        stage: StageId,
+        /// How long it was probed.
+        open_for: Duration,
+    },
+    /// An item is finished, as the API has no such thing (404).
+    ItemMissing {
+        /// The stage that asked.
+        stage: StageId,
+        /// What was asked for, without credential.
+        request: String,
     },
     /// An expand looked through a document.
     ItemsFound {

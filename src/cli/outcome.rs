@@ -34,12 +34,26 @@ pub(super) fn object(
         "retries": totals.retries,
         "failed": totals.failed,
         "missing": totals.missing,
+        "first_failed": snapshot.map_or_else(Vec::new, first_failed),
+        "first_missing": snapshot.map_or_else(Vec::new, first_missing),
         "from_store": totals.from_store,
         "seconds": (seconds * 1000.0).round() / 1000.0,
         "found_rate": snapshot.and_then(|snapshot| snapshot.found_rate).map(|rate| (rate * 100.0).round() / 100.0),
         "verdict": null,
         "error": problem.map(|problem| error(problem, findings)),
     })
+}
+
+/// The first failures of stages whose failures no table shows.
+fn first_failed(snapshot: &Snapshot) -> Vec<Value> {
+    let notes = snapshot.failures.iter();
+    notes.map(|note| json!({"stage": note.stage, "request": note.request, "error": note.error})).collect()
+}
+
+/// The first 404s of stages whose 404s no table shows.
+fn first_missing(snapshot: &Snapshot) -> Vec<Value> {
+    let notes = snapshot.absences.iter();
+    notes.map(|note| json!({"stage": note.stage, "request": note.request})).collect()
 }
 
 fn error(problem: &Problem, findings: Option<&Findings>) -> Value {

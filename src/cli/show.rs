@@ -237,7 +237,12 @@ struct Trouble;
 impl Listener for Trouble {
     fn hear(&self, event: &Event) {
         let text = match event {
-            Event::ItemFailed { stage, request, error } => format!("`{stage}` failed: {request}: {error}\n"),
+            Event::CircuitOpened { stage, failures, reason } => format!(
+                "`{stage}`: {failures} items in a row failed, the last because {reason}; it is asked one at a time until it answers\n"
+            ),
+            Event::ItemFailed { stage, request, error, .. } => {
+                format!("`{stage}` failed: {request}: {error}\n")
+            }
             Event::GateClosed { status, wait } => {
                 format!("the API answered {status}: nothing is asked for {:.1} s\n", wait.as_secs_f64())
             }

@@ -25,7 +25,9 @@ mod workers;
 pub use crew::{Crew, Ended};
 pub use edge::{Closed, Receiver, Sender, edge};
 pub use frontier::{EdgeId, Feed, Frontier, FrontierPlan, KeyOf, Slot};
-pub use limits::{Budget, Exhausted, Lane, Passage, RATE_MAX, RATE_START};
+pub use limits::{
+    Budget, Circuit, Exhausted, Lane, Leave, Passage, Probe, RATE_MAX, RATE_START, ROW_MAX, Refusal,
+};
 pub use stage::{Work, run_stage};
 pub use thread::on_thread;
 pub use token::{Parcel, Token};

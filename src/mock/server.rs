@@ -119,6 +119,11 @@ impl Mock {
         self.state.counter.stats()
     }
 
+    /// How many requests have arrived so far: a small part of [`Mock::stats`], for who asks often.
+    pub fn requests(&self) -> u64 {
+        self.state.counter.requests()
+    }
+
     /// Ends every connection and waits until all tasks are gone.
     pub async fn stop(self) {
         let ended = self.tasks.end();

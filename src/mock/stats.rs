@@ -78,6 +78,10 @@ impl Counter {
         self.counts().stats.clone()
     }
 
+    pub(super) fn requests(&self) -> u64 {
+        self.counts().stats.requests
+    }
+
     /// A connection was opened.
     pub(super) fn connected(&self) -> Gauge<'_> {
         let mut counts = self.counts();

@@ -42,15 +42,15 @@ pub struct Document {
     pub item: Item,
     /// One JSON value, checked when it was received.
     pub body: Bytes,
-    /// When the answer came.
-    pub fetched_at: Timestamp,
+    /// When the answer came; `None` for what is no answer: an item of a seed, a failure.
+    pub fetched_at: Option<Timestamp>,
     /// What was asked for along with it for expands further down, and is no part of it.
     pub parts: Parts,
 }
 
 impl Document {
     /// A body by itself.
-    pub fn new(item: Item, body: Bytes, fetched_at: Timestamp) -> Self {
+    pub fn new(item: Item, body: Bytes, fetched_at: Option<Timestamp>) -> Self {
         Self { item, body, fetched_at, parts: Parts::default() }
     }
 }

@@ -4,17 +4,21 @@
 //! is rare or kept as text.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::latency::Latency;
-use super::snapshot::{FailureNote, PublishedFile, Resumed, Role, Snapshot, StageSnapshot, TableSnapshot};
+use super::snapshot::{
+    AbsenceNote, CircuitNote, FailureNote, PublishedFile, Resumed, Role, Snapshot, StageSnapshot,
+    TableSnapshot,
+};
 use crate::event::{ColumnLoss, Event, Listener, Origin};
-use crate::plan::{Plan, StageKind};
-use crate::spec::StageId;
+use crate::plan::{Plan, StageIndex, StageKind};
+use crate::spec::{Port, StageId};
 
-/// Failures that are kept with their text: nobody reads more, and a run may have a million.
+/// Failures, and 404s, that are kept with their text: nobody reads more, and a run may have a million.
 pub const FAILURES_KEPT: usize = 10;
 
 /// The counts of one run.
@@ -27,6 +31,8 @@ pub struct Counters {
     /// Microseconds from `start` to the first send, plus one; 0 before it.
     first_send: AtomicU64,
     last_send: AtomicU64,
+    /// 404s that no table shows.
+    absences: AtomicU64,
     rare: Mutex<Rare>,
 }
 
@@ -43,12 +49,16 @@ struct Stage {
     shared: AtomicU64,
     missing: AtomicU64,
     failed: AtomicU64,
+    unasked: AtomicU64,
     retries: AtomicU64,
     bytes: AtomicU64,
     expression_errors: AtomicU64,
     rows: AtomicU64,
     finished: AtomicBool,
     latency: Latency,
+    /// Tables that show what failed and what is missing: they need not be listed.
+    failed_table: Option<PathBuf>,
+    missing_table: Option<PathBuf>,
 }
 
 #[derive(Debug, Default)]
@@ -57,11 +67,14 @@ struct Rare {
     source: Option<String>,
     resumed: Option<Resumed>,
     failures: Vec<FailureNote>,
+    absences: Vec<AbsenceNote>,
     gate: Option<(u16, Instant)>,
     found_rate: Option<f64>,
     tables: HashMap<StageId, Table>,
     /// Why the first expression of a stage failed.
     reasons: HashMap<StageId, String>,
+    /// Stages whose endpoint was probed.
+    circuits: HashMap<StageId, CircuitNote>,
 }
 
 #[derive(Debug, Default)]
@@ -77,7 +90,8 @@ impl Counters {
         let stages: Vec<Stage> = plan
             .stages
             .iter()
-            .map(|stage| {
+            .enumerate()
+            .map(|(index, stage)| {
                 let role = match stage.kind {
                     StageKind::Seed(_) => Role::Seed,
                     StageKind::Fetch(_) => Role::Fetch,
@@ -85,7 +99,12 @@ impl Counters {
                     StageKind::Filter(_) => Role::Filter,
                     StageKind::Project(_) => Role::Project,
                 };
-                Stage::new(stage.id.clone(), role)
+                let table = |port| table_of(plan, index, port);
+                Stage {
+                    failed_table: table(Port::Failed),
+                    missing_table: table(Port::Missing),
+                    ..Stage::new(stage.id.clone(), role)
+                }
             })
             .collect();
         let index = stages.iter().enumerate().map(|(index, stage)| (stage.id.clone(), index)).collect();
@@ -96,6 +115,7 @@ impl Counters {
             index,
             first_send: AtomicU64::new(0),
             last_send: AtomicU64::new(0),
+            absences: AtomicU64::new(0),
             rare: Mutex::default(),
         }
     }
@@ -122,9 +142,10 @@ impl Counters {
             resumed: rare.resumed,
             elapsed: now - self.start,
             sending: Duration::from_micros(last.saturating_sub(first)),
-            stages: self.stages.iter().map(|stage| stage.snapshot(rare.reasons.get(&stage.id))).collect(),
+            stages: self.stages.iter().map(|stage| stage.snapshot(&rare)).collect(),
             tables: tables.collect(),
             failures: rare.failures.clone(),
+            absences: rare.absences.clone(),
             found_rate: rare.found_rate,
             gate: rare.gate.filter(|(_, until)| *until > now).map(|(status, until)| (status, until - now)),
         }
@@ -202,15 +223,41 @@ impl Listener for Counters {
                     None => add(&stage.missing, 1),
                 }
             }
-            Event::ItemFailed { stage, request, error } => {
-                add(&self.stage(stage).failed, 1);
+            Event::CircuitOpened { stage, failures, reason } => {
                 let mut rare = self.rare();
-                if rare.failures.len() < FAILURES_KEPT {
+                let note = rare.circuits.entry(stage.clone()).or_default();
+                note.openings += 1;
+                note.open = true;
+                if note.openings == 1 {
+                    (note.failures, note.reason) = (*failures, reason.clone());
+                }
+            }
+            Event::CircuitClosed { stage, open_for } => {
+                let mut rare = self.rare();
+                let note = rare.circuits.entry(stage.clone()).or_default();
+                note.open = false;
+                note.open_for += *open_for;
+            }
+            Event::ItemFailed { stage, request, error, asked } => {
+                let counts = self.stage(stage);
+                add(&counts.failed, 1);
+                add(&counts.unasked, u64::from(!asked));
+                let mut rare = self.rare();
+                if counts.failed_table.is_none() && rare.failures.len() < FAILURES_KEPT {
                     rare.failures.push(FailureNote {
                         stage: stage.to_string(),
                         request: request.clone(),
                         error: error.clone(),
                     });
+                }
+            }
+            Event::ItemMissing { stage, request } => {
+                // Thousands of 404s are nothing rare: beyond the first, no lock is taken.
+                if self.stage(stage).missing_table.is_none()
+                    && self.absences.fetch_add(1, Ordering::Relaxed) < FAILURES_KEPT as u64
+                {
+                    let (stage, request) = (stage.to_string(), request.clone());
+                    self.rare().absences.push(AbsenceNote { stage, request });
                 }
             }
             Event::ItemsFound { stage, count } => add(&self.stage(stage).found, *count as u64),
@@ -259,16 +306,19 @@ impl Stage {
             shared: AtomicU64::new(0),
             missing: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            unasked: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             expression_errors: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             finished: AtomicBool::new(false),
             latency: Latency::default(),
+            failed_table: None,
+            missing_table: None,
         }
     }
 
-    fn snapshot(&self, expression_error: Option<&String>) -> StageSnapshot {
+    fn snapshot(&self, rare: &Rare) -> StageSnapshot {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         StageSnapshot {
             id: self.id.to_string(),
@@ -282,10 +332,14 @@ impl Stage {
             shared: read(&self.shared),
             missing: read(&self.missing),
             failed: read(&self.failed),
+            unasked: read(&self.unasked),
             retries: read(&self.retries),
+            failed_table: self.failed_table.clone(),
+            missing_table: self.missing_table.clone(),
             bytes: read(&self.bytes),
             expression_errors: read(&self.expression_errors),
-            expression_error: expression_error.cloned().unwrap_or_default(),
+            expression_error: rare.reasons.get(&self.id).cloned().unwrap_or_default(),
+            circuit: rare.circuits.get(&self.id).cloned(),
             finished: self.finished.load(Ordering::Relaxed),
             p50: self.latency.quantile(0.50),
             p99: self.latency.quantile(0.99),
@@ -293,79 +347,21 @@ impl Stage {
     }
 }
 
+/// Where a table reads `port` of `stage`, if one does.
+fn table_of(plan: &Plan, stage: StageIndex, port: Port) -> Option<PathBuf> {
+    plan.stages.iter().find_map(|reader| match &reader.kind {
+        StageKind::Project(table)
+            if reader.inputs.iter().any(|source| source.stage == stage && source.port == port) =>
+        {
+            Some(table.path.clone())
+        }
+        _ => None,
+    })
+}
+
 fn add(count: &AtomicU64, number: u64) {
     count.fetch_add(number, Ordering::Relaxed);
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::{Options, compile};
-    use crate::spec::{Source, parse};
-
-    const PIPELINE: &str = "
-version: 1
-name: small
-stages:
-  ids: {kind: seed, ids: [1]}
-  movies: {kind: fetch, path: '/movie/{id}'}
-  films: {kind: project, columns: {id: int64, title: string}, output: {path: films.parquet}}
-";
-
-    fn counters() -> Counters {
-        let spec = parse(&Source::new("p.yaml", PIPELINE), &[], &|_| None).expect("no fault").spec;
-        Counters::new(&compile(spec, &Options::default()).expect("no fault").plan)
-    }
-
-    fn id(name: &str) -> StageId {
-        StageId(name.into())
-    }
-
-    #[test]
-    fn every_attempt_is_a_request_and_every_further_one_a_retry() {
-        let counters = counters();
-        let latency = Duration::from_millis(50);
-        for _ in 0..3 {
-            counters.hear(&Event::RequestSent { stage: id("movies") });
-        }
-        counters.hear(&Event::RequestRefused { stage: id("movies"), status: 429 });
-        let (request, reason) = ("/movie/1".to_owned(), "cut".to_owned());
-        counters.hear(&Event::RequestRetried { stage: id("movies"), request, reason, wait: latency });
-        counters.hear(&Event::DocumentFetched { stage: id("movies"), bytes: 900, latency });
-        let totals = counters.snapshot().totals();
-        assert_eq!((totals.requests, totals.retries, totals.documents, totals.bytes), (3, 2, 1, 900));
-        assert_eq!(counters.snapshot().rate(), None, "too short to say");
-    }
-
-    #[test]
-    fn failures_are_all_counted_and_the_first_ten_kept() {
-        let counters = counters();
-        for number in 0..25 {
-            let (request, error) = (format!("/movie/{number}"), "cut".to_owned());
-            counters.hear(&Event::ItemFailed { stage: id("movies"), request, error });
-        }
-        let snapshot = counters.snapshot();
-        assert_eq!(snapshot.totals().failed, 25);
-        let kept: Vec<&str> = snapshot.failures.iter().map(|failure| failure.request.as_str()).collect();
-        assert_eq!((kept.len(), kept[0], kept[9]), (FAILURES_KEPT, "/movie/0", "/movie/9"));
-    }
-
-    #[test]
-    fn counts_of_a_table_add_up_over_its_inputs() {
-        let counters = counters();
-        for (column, mismatches, errors) in [("id", 1, 0), ("title", 0, 2), ("id", 3, 4)] {
-            let failure = (errors > 0).then(|| format!("{errors} times"));
-            let columns =
-                vec![ColumnLoss { name: column.to_owned(), mismatches, errors, misfit: None, failure }];
-            counters.hear(&Event::TableCounted { table: id("films"), dropped_rows: 5, columns });
-        }
-        let table = &counters.snapshot().tables[0];
-        assert_eq!(table.dropped, 15);
-        let columns: Vec<_> = table
-            .columns
-            .iter()
-            .map(|loss| (loss.name.as_str(), loss.mismatches, loss.errors, loss.failure.as_deref()))
-            .collect();
-        assert_eq!(columns, [("id", 4, 4, Some("4 times")), ("title", 0, 2, Some("2 times"))]);
-    }
-}
+mod tests;

@@ -36,7 +36,14 @@ impl Listener for Log {
                 debug!(%stage, latency_ms = latency.as_millis(), "document missing");
             }
             Event::AnswerReused { stage, from, bytes } => debug!(%stage, ?from, bytes, "answer reused"),
-            Event::ItemFailed { stage, request, error } => warn!(%stage, request, error, "item failed"),
+            Event::ItemFailed { stage, request, error, .. } => warn!(%stage, request, error, "item failed"),
+            Event::CircuitOpened { stage, failures, reason } => {
+                warn!(%stage, failures, reason, "circuit opened");
+            }
+            Event::CircuitClosed { stage, open_for } => {
+                info!(%stage, open_for_ms = open_for.as_millis(), "circuit closed");
+            }
+            Event::ItemMissing { stage, request } => debug!(%stage, request, "item missing"),
             Event::ItemsFound { stage, count } => debug!(%stage, count, "items found"),
             Event::ExpressionFailed { stage, count, reason } => {
                 debug!(%stage, count, reason, "expression failed");

@@ -51,12 +51,9 @@ fn because(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(", first: {reason}") }
 }
 
-/// Lists that do not exist, tables without rows, columns without a value, which are most often a slip in the pipeline file.
+/// Tables without rows, columns without a value, which are most often a slip in the pipeline file.
 pub(super) fn empty(snapshot: &Snapshot) -> Vec<String> {
     let mut lines = Vec::new();
-    for stage in snapshot.stages.iter().filter(|stage| stage.role == Role::Seed && stage.missing > 0) {
-        lines.push(format!("{}: the API has no such list (404): is its `path` right?", stage.id));
-    }
     for table in &snapshot.tables {
         if table.published.as_ref().is_some_and(|file| file.rows == 0) {
             let failed = |stage: &StageSnapshot| stage.id == table.name && stage.expression_errors > 0;

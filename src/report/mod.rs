@@ -18,6 +18,7 @@ mod figures;
 mod latency;
 mod log;
 mod losses;
+mod outcomes;
 mod progress;
 mod snapshot;
 mod summary;
@@ -27,6 +28,7 @@ pub use figures::{bytes, count, counted};
 pub use log::Log;
 pub use progress::{Mode, Progress};
 pub use snapshot::{
-    FailureNote, PublishedFile, Resumed, Role, Snapshot, StageSnapshot, TableSnapshot, Totals,
+    AbsenceNote, CircuitNote, FailureNote, PublishedFile, Resumed, Role, Snapshot, StageSnapshot,
+    TableSnapshot, Totals,
 };
 pub use summary::{Again, Ending, summary};

@@ -4,10 +4,10 @@
 //! One thread reads the counters and writes; it ends with its [`Progress`]. Invariant: a writer that fails or
 //! blocks never holds up the run.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use super::counters::Counters;
 use super::figures::{count, counted, real, time};
 use super::snapshot::{Role, Snapshot};
 use crate::event::{Event, Listener};
+use crate::spec::StageId;
 
 /// Four times a second is smooth enough to be read.
 const REDRAW: Duration = Duration::from_millis(250);
@@ -57,6 +58,8 @@ enum Notice {
     Recovered { run: Option<String>, tables: usize, swept: usize },
     Resumed { since: Timestamp, documents: u64 },
     Stopping { signal: &'static str },
+    Probing { stage: String, failures: u32, reason: String },
+    Answering { stage: String, open_for: Duration },
     End,
 }
 
@@ -74,7 +77,7 @@ impl Progress {
 
     /// Whoever tells it of events.
     pub fn listener(&self) -> Arc<dyn Listener> {
-        Arc::new(Notices(self.notices.clone()))
+        Arc::new(Notices { notices: self.notices.clone(), probed: Mutex::default() })
     }
 
     /// Says that the run was asked to stop and is about to.
@@ -95,7 +98,17 @@ impl Progress {
     }
 }
 
-struct Notices(Option<SyncSender<Notice>>);
+struct Notices {
+    notices: Option<SyncSender<Notice>>,
+    /// Stages of which it was said that they are probed, and those of which the end of it was: each is said once.
+    probed: Mutex<HashSet<(StageId, bool)>>,
+}
+
+impl Notices {
+    fn is_news(&self, stage: &StageId, opened: bool) -> bool {
+        self.probed.lock().unwrap_or_else(PoisonError::into_inner).insert((stage.clone(), opened))
+    }
+}
 
 impl Listener for Notices {
     fn hear(&self, event: &Event) {
@@ -109,9 +122,15 @@ impl Listener for Notices {
             Event::StateRecovered { run, published, swept } => {
                 Notice::Recovered { run: run.clone(), tables: published.len(), swept: *swept }
             }
+            Event::CircuitOpened { stage, failures, reason } if self.is_news(stage, true) => {
+                Notice::Probing { stage: stage.to_string(), failures: *failures, reason: reason.clone() }
+            }
+            Event::CircuitClosed { stage, open_for } if self.is_news(stage, false) => {
+                Notice::Answering { stage: stage.to_string(), open_for: *open_for }
+            }
             _ => return,
         };
-        if let Some(notices) = &self.0 {
+        if let Some(notices) = &self.notices {
             // Full only if the terminal hangs; then a notice is lost rather than the run held up.
             let _ = notices.try_send(notice);
         }
@@ -174,6 +193,24 @@ impl Painter {
             (_, Notice::Resumed { since, documents }) => {
                 let documents = counted(*documents, "documents");
                 format!("it goes on where an attempt of {since:.0} ended, with {documents} kept\n")
+            }
+            (Mode::Json, Notice::Probing { stage, failures, reason }) => {
+                let object =
+                    json!({"event": "probing", "stage": stage, "failures": failures, "reason": reason});
+                format!("{object}\n")
+            }
+            (Mode::Json, Notice::Answering { stage, open_for }) => {
+                let seconds = (open_for.as_secs_f64() * 1000.0).round() / 1000.0;
+                format!("{}\n", json!({"event": "answering", "stage": stage, "seconds": seconds}))
+            }
+            (_, Notice::Probing { stage, failures, reason }) => {
+                let reason = reason.trim_end_matches('.');
+                format!(
+                    "{stage}: {failures} items in a row failed ({reason}); it is asked one at a time until it answers\n"
+                )
+            }
+            (_, Notice::Answering { stage, open_for }) => {
+                format!("{stage}: it answers again after {}\n", time(*open_for))
             }
             (_, Notice::Stopping { signal }) => {
                 format!(
@@ -243,6 +280,9 @@ fn line(snapshot: &Snapshot, rate: f64) -> String {
         parts.push(format!("waiting {} after a {status}", time(wait)));
     }
     for stage in &snapshot.stages {
+        if stage.circuit.as_ref().is_some_and(|circuit| circuit.open) {
+            parts.push(format!("{} does not answer", stage.id));
+        }
         let done = count(stage.documents + stage.missing + stage.failed);
         match stage.role {
             Role::Fetch => parts.push(format!("{} {done} of {}", stage.id, count(stage.admitted))),

@@ -43,8 +43,10 @@ pub struct Snapshot {
     pub stages: Vec<StageSnapshot>,
     /// Tables in the order of the file.
     pub tables: Vec<TableSnapshot>,
-    /// The first failures.
+    /// The first failures, of stages whose failures no table shows.
     pub failures: Vec<FailureNote>,
+    /// The first 404s, of stages whose 404s no table shows.
+    pub absences: Vec<AbsenceNote>,
     /// For how long nobody may send, and the status that asked for it.
     pub gate: Option<(u16, Duration)>,
     /// The rate that was found, in requests a second, where the file leaves it to be found.
@@ -85,8 +87,16 @@ pub struct StageSnapshot {
     pub missing: u64,
     /// Items that failed.
     pub failed: u64,
+    /// Those of them that were not asked for, as the endpoint had failed for too long.
+    pub unasked: u64,
+    /// Its endpoint failed item after item, and was probed.
+    pub circuit: Option<CircuitNote>,
     /// Attempts that were followed by another.
     pub retries: u64,
+    /// Where a table shows what failed.
+    pub failed_table: Option<PathBuf>,
+    /// Where a table shows what is missing.
+    pub missing_table: Option<PathBuf>,
     /// Bytes of its documents.
     pub bytes: u64,
     /// Expressions that ended in an error, without those of columns.
@@ -145,6 +155,30 @@ impl StageSnapshot {
     pub fn asked(&self) -> u64 {
         self.requests + self.from_store + self.shared
     }
+}
+
+/// An endpoint that failed item after item.
+#[derive(Clone, Debug, Default)]
+pub struct CircuitNote {
+    /// How often it came to that.
+    pub openings: u64,
+    /// Items in a row, the first time.
+    pub failures: u32,
+    /// Why the last of them failed, the first time.
+    pub reason: String,
+    /// It has not answered since.
+    pub open: bool,
+    /// How long it was probed, in all, until it answered.
+    pub open_for: Duration,
+}
+
+/// An item that the API does not have.
+#[derive(Clone, Debug)]
+pub struct AbsenceNote {
+    /// Whose.
+    pub stage: String,
+    /// What was asked for.
+    pub request: String,
 }
 
 /// Sums over all stages.

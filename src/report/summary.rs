@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::counters::FAILURES_KEPT;
 use super::figures::{bytes, count, counted, time};
 use super::losses::{empty, misfits};
+use super::outcomes::{failed, missing, probed};
 use super::snapshot::Snapshot;
 use crate::spec::Rate;
 
@@ -44,7 +45,10 @@ pub fn summary(snapshot: &Snapshot, ending: Ending, allowed: Option<Rate>, again
     requests(&mut text, snapshot, allowed);
     list(&mut text, "what did not fit", &misfits(snapshot), LINES_MAX);
     list(&mut text, "what is empty", &empty(snapshot), LINES_MAX);
-    failures(&mut text, snapshot);
+    list(&mut text, "what was probed", &probed(snapshot), LINES_MAX);
+    for (title, lines) in [failed(snapshot), missing(snapshot)] {
+        list(&mut text, &title, &lines, FAILURES_KEPT + LINES_MAX);
+    }
     if let Some(advice) = advice(ending, again) {
         line(&mut text, format_args!("\n{advice}\n  {}", again.command));
     }
@@ -152,21 +156,6 @@ fn retries(number: u64) -> String {
     if number == 1 { "1 retry".to_owned() } else { format!("{} retries", count(number)) }
 }
 
-fn failures(text: &mut String, snapshot: &Snapshot) {
-    let failed = snapshot.totals().failed;
-    let lines: Vec<String> = snapshot
-        .failures
-        .iter()
-        .map(|failure| format!("{}: `{}`: {}", failure.stage, failure.request, failure.error))
-        .collect();
-    let title = if failed > lines.len() as u64 {
-        format!("the first {} of {} failures", lines.len(), count(failed))
-    } else {
-        "what failed".to_owned()
-    };
-    list(text, &title, &lines, FAILURES_KEPT);
-}
-
 fn advice(ending: Ending, again: &Again) -> Option<&'static str> {
     match ending {
         Ending::Complete => None,
@@ -223,158 +212,4 @@ fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    use super::super::snapshot::{FailureNote, PublishedFile, Role, StageSnapshot, TableSnapshot};
-    use super::*;
-    use crate::event::{ColumnLoss, EmptyColumn};
-
-    fn again(goes_on: bool) -> Again {
-        Again { command: "tmdb-etl run pipelines/marvel.yaml".to_owned(), goes_on }
-    }
-
-    fn stage(id: &str, role: Role, requests: u64, failed: u64) -> StageSnapshot {
-        StageSnapshot {
-            id: id.to_owned(),
-            role,
-            admitted: requests,
-            found: 0,
-            skipped: 0,
-            requests,
-            documents: requests.saturating_sub(failed + 1),
-            from_store: requests / 100,
-            shared: 0,
-            missing: requests.min(1),
-            failed,
-            retries: failed * 2,
-            bytes: requests * 2000,
-            expression_errors: 0,
-            expression_error: String::new(),
-            finished: true,
-            p50: (requests > 0).then_some(Duration::from_millis(52)),
-            p99: (requests > 0).then_some(Duration::from_millis(198)),
-        }
-    }
-
-    fn snapshot(failed: u64) -> Snapshot {
-        let table = |name: &str, rows, columns| TableSnapshot {
-            name: name.to_owned(),
-            rows,
-            dropped: 2,
-            columns,
-            published: Some(PublishedFile {
-                path: PathBuf::from(format!("out/{name}.parquet")),
-                rows,
-                bytes: rows * 37,
-                empty: Vec::new(),
-            }),
-        };
-        let revenue = ColumnLoss {
-            name: "revenue".to_owned(),
-            mismatches: 3,
-            misfit: Some(("int64".to_owned(), "\"1,519\" (item {\"id\":24428})".to_owned())),
-            ..ColumnLoss::default()
-        };
-        let collection = ColumnLoss {
-            name: "collection".to_owned(),
-            errors: 1,
-            failure: Some("cannot use null as iterable (array or object) (item {\"id\":603})".to_owned()),
-            ..ColumnLoss::default()
-        };
-        Snapshot {
-            pipeline: "marvel".to_owned(),
-            run: Some("r1".to_owned()),
-            source: Some("mock".to_owned()),
-            resumed: None,
-            elapsed: Duration::from_millis(12_400),
-            sending: Duration::from_secs(11),
-            stages: vec![
-                stage("marvel", Role::Seed, 0, 0),
-                stage("movies", Role::Fetch, 312, failed),
-                stage("similar", Role::Expand, 119, 0),
-            ],
-            tables: vec![table("films", 310, vec![revenue, collection]), table("cast", 12_040, Vec::new())],
-            failures: (0..failed.min(2))
-                .map(|index| FailureNote {
-                    stage: "movies".to_owned(),
-                    request: format!("/movie/{index}?language=en-US"),
-                    error: "server answered 500 after 5 attempts".to_owned(),
-                })
-                .collect(),
-            gate: None,
-            found_rate: None,
-        }
-    }
-
-    #[test]
-    fn complete_run_says_where_its_tables_are() {
-        let rate = Rate { limit: 40.0, per: Duration::from_secs(1), burst: None };
-        insta::assert_snapshot!(summary(&snapshot(0), Ending::Complete, Some(rate), &again(true)));
-    }
-
-    #[test]
-    fn a_rate_that_was_found_is_told() {
-        let text = summary(
-            &Snapshot { found_rate: Some(39.16), ..snapshot(0) },
-            Ending::Complete,
-            None,
-            &again(true),
-        );
-        assert!(text.contains("/s, where 39.2/s was found to be allowed: "), "{text}");
-    }
-
-    #[test]
-    fn columns_without_a_value_are_named_with_what_to_look_for() {
-        let mut snapshot = snapshot(0);
-        let empty =
-            |name: &str, question: &str| EmptyColumn { name: name.to_owned(), question: question.to_owned() };
-        let published = snapshot.tables[0].published.as_mut().expect("is published");
-        published.empty = vec![
-            empty("titel", "is `.titel` in the documents?"),
-            empty("director.name", "is `.director.name` in the documents?"),
-            empty("revenue", "is `.revenue` in the documents?"),
-        ];
-        let text = summary(&snapshot, Ending::Complete, None, &again(true));
-        insta::assert_snapshot!(&text[text.find("what is empty").expect("a list")..], @"
-        what is empty
-          films: no row has a value in `titel`: is `.titel` in the documents?
-          films: no row has a value in `director.name`: is `.director.name` in the documents?
-          films: no row has a value in `revenue`: see above
-        ");
-    }
-
-    #[test]
-    fn tables_without_rows_and_lists_that_are_not_there_are_named() {
-        let mut snapshot = snapshot(0);
-        snapshot.stages[0].missing = 1;
-        for table in &mut snapshot.tables {
-            let file = table.published.as_mut().expect("is published");
-            // What has no rows has no values, which need not be said of each column.
-            file.empty = vec![EmptyColumn { name: "id".to_owned(), question: "why?".to_owned() }];
-            file.rows = 0;
-        }
-        snapshot.tables[1].dropped = 0;
-        let text = summary(&snapshot, Ending::Complete, None, &again(true));
-        insta::assert_snapshot!(&text[text.find("what is empty").expect("a list")..], @"
-        what is empty
-          marvel: the API has no such list (404): is its `path` right?
-          films: it has no rows: see above
-          cast: it has no rows: `tmdb-etl show` says at which stage the flow ends
-        ");
-    }
-
-    #[test]
-    fn partial_run_says_what_failed_and_how_to_go_on() {
-        insta::assert_snapshot!(summary(&snapshot(7), Ending::Partial, None, &again(true)));
-    }
-
-    #[test]
-    fn stopped_run_says_that_nothing_changed() {
-        let mut snapshot = snapshot(0);
-        snapshot.tables.clear();
-        insta::assert_snapshot!(summary(&snapshot, Ending::Stopped, None, &again(true)));
-        let afresh = summary(&snapshot, Ending::Stopped, None, &again(false));
-        assert!(afresh.contains("starts afresh"), "{afresh}");
-    }
-}
+mod tests;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::error::RunError;
 use super::rows::{self, Ending};
 use super::tally::Tally;
@@ -22,15 +24,23 @@ pub(super) struct Context {
     pub limit: Option<u64>,
 }
 
+/// What asking came to without an answer, with the request, or the template of one that could not be filled.
+pub(super) struct Unanswered {
+    pub key: String,
+    pub failure: Failure,
+}
+
 impl Context {
-    /// Asks for page `page` of what `item` makes of `template`: the key and its answer, or the row of `.failed`. Counted.
+    /// Asks for page `page` of what `item` makes of `template`: the request and its answer, or why there is none.
+    ///
+    /// It counts nothing towards `max_failures`: an item may take several requests, and is finished once.
     pub(super) async fn ask(
         &self,
         caller: &Caller,
         template: &RequestTemplate,
         item: &Item,
         page: u32,
-    ) -> Result<Result<(String, Answer), Ending>, RunError> {
+    ) -> Result<Result<(String, Answer), Unanswered>, RunError> {
         let request = match template.fill(&item.fields) {
             Ok(request) => request.page(page),
             Err(unfillable) => {
@@ -39,22 +49,42 @@ impl Context {
                     stage: caller.stage.clone(),
                     request: template.path().to_string(),
                     error: failure.reason.to_string(),
+                    asked: true,
                 });
-                let key = template.path().to_string();
-                return self.failed(caller, item, &key, &failure).map(Err);
+                return Ok(Err(Unanswered { key: template.path().to_string(), failure }));
             }
         };
         // Known by what it is, whatever else was appended to it.
         let identity = template.identity(&item.fields).expect("what fills a request fills its identity");
         let key = identity.page(page).to_string();
         match self.client.ask(caller, &request).await {
-            Ok(answer) => {
-                self.tally.answered();
-                Ok(Ok((key, answer)))
-            }
-            Err(AskError::Failed(failure)) => self.failed(caller, item, &key, &failure).map(Err),
+            Ok(answer) => Ok(Ok((key, answer))),
+            Err(AskError::Failed(failure)) => Ok(Err(Unanswered { key, failure })),
             Err(AskError::Fatal(fatal)) => Err(RunError::Fatal { stage: caller.stage.to_string(), fatal }),
         }
+    }
+
+    /// `item` is finished, as there is nothing under `key`: the row of `.missing`.
+    pub(super) fn missing(&self, caller: &Caller, item: &Item, key: String, at: Timestamp) -> Ending {
+        self.tally.answered();
+        let ending = rows::missing(&caller.stage, item, &key, at);
+        self.listener.hear(&Event::ItemMissing { stage: caller.stage.clone(), request: key });
+        ending
+    }
+
+    /// `item` is finished, as asking for it failed: the row of `.failed`.
+    ///
+    /// # Errors
+    /// If that is one too many.
+    pub(super) fn failed(
+        &self,
+        caller: &Caller,
+        item: &Item,
+        unanswered: &Unanswered,
+    ) -> Result<Ending, RunError> {
+        let Unanswered { key, failure } = unanswered;
+        self.tally.failed(failure.reason.advice(), || format!("`{key}`: {}", failure.reason))?;
+        Ok(rows::failed(&caller.stage, item, key, failure))
     }
 
     /// Tells of expressions that ended in an error, if any did; the first says why.
@@ -63,10 +93,5 @@ impl Context {
             let (stage, reason) = (stage.clone(), reason.unwrap_or_default());
             self.listener.hear(&Event::ExpressionFailed { stage, count, reason });
         }
-    }
-
-    fn failed(&self, caller: &Caller, item: &Item, key: &str, failure: &Failure) -> Result<Ending, RunError> {
-        self.tally.failed(failure.reason.advice(), || format!("`{key}`: {}", failure.reason))?;
-        Ok(rows::failed(&caller.stage, item, key, failure))
     }
 }

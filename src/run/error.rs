@@ -8,7 +8,7 @@ use crate::engine::Closed;
 use crate::project::ProjectError;
 use crate::sink::SinkError;
 use crate::store::StoreError;
-use crate::tmdb::Fatal;
+use crate::tmdb::{Failure, Fatal};
 
 /// Why a run published nothing.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +71,16 @@ pub enum RunError {
         key: &'static str,
         /// Which list.
         word: &'static str,
+    },
+    /// The list of a seed is not there, or could not be asked for: its first page, without which there is nothing to do.
+    #[error("stage `{stage}`: read its list `{request}`: {}", .failure.as_ref().map_or_else(|| "the API has no such list (404)".to_owned(), ToString::to_string))]
+    SeedList {
+        /// The seed.
+        stage: String,
+        /// What was asked for.
+        request: String,
+        /// What went wrong; `None` for a 404.
+        failure: Option<Box<Failure>>,
     },
     /// The list of a seed could not be asked for before a run.
     #[error("stage `{stage}`: ask how long its list is: {reason}")]

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::outlets::Outlets;
-use super::rows::{self, Ending};
+use super::rows::Ending;
 use crate::engine::{EdgeId, Frontier, Parcel, Sender, Work, Workers};
 use crate::event::Event;
 use crate::plan::expr::{EvalError, FieldSet, Json};
@@ -168,13 +168,17 @@ impl Expander {
         while answers.first().map_or(1, |first| pages_of(first, self.plan.pages)) >= page {
             match self.context.ask(&self.caller, template, item, page).await? {
                 Ok((_, Answer::Document { body, .. })) => answers.push(body),
-                Ok((key, Answer::Missing { .. })) => {
-                    return Ok((answers, Some(rows::missing(&self.caller.stage, item, &key))));
+                Ok((key, Answer::Missing { fetched_at })) => {
+                    return Ok((answers, Some(self.context.missing(&self.caller, item, key, fetched_at))));
                 }
-                Err(ending) => return Ok((answers, Some(ending))),
+                Err(unanswered) => {
+                    return Ok((answers, Some(self.context.failed(&self.caller, item, &unanswered)?)));
+                }
             }
             page += 1;
         }
+        // Its pages are one item together.
+        self.context.tally.answered();
         Ok((answers, None))
     }
 

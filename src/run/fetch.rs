@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::context::Context;
 use super::error::RunError;
 use super::outlets::Outlets;
-use super::rows::{self, Ending};
+use super::rows::Ending;
 use crate::engine::{Parcel, Work, Workers};
 use crate::event::Event;
 use crate::plan::{Document, FetchPlan, Item, split};
@@ -40,13 +40,15 @@ impl Work for Fetcher {
         self.context.listener.hear(&Event::ItemAdmitted { stage: self.caller.stage.clone() });
         match self.context.ask(&self.caller, &self.plan.request, &item, 1).await? {
             Ok((_, Answer::Document { body, fetched_at })) => {
+                self.context.tally.answered();
                 let (body, parts) = split(&body, &self.plan.parts);
-                Ok(Fetched::Document(Parcel { value: Document { item, body, fetched_at, parts }, token }))
+                let document = Document { item, body, fetched_at: Some(fetched_at), parts };
+                Ok(Fetched::Document(Parcel { value: document, token }))
             }
-            Ok((key, Answer::Missing { .. })) => {
-                Ok(Fetched::Ended(rows::missing(&self.caller.stage, &item, &key)))
+            Ok((key, Answer::Missing { fetched_at })) => {
+                Ok(Fetched::Ended(self.context.missing(&self.caller, &item, key, fetched_at)))
             }
-            Err(ending) => Ok(Fetched::Ended(ending)),
+            Err(unanswered) => Ok(Fetched::Ended(self.context.failed(&self.caller, &item, &unanswered)?)),
         }
     }
 

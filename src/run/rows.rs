@@ -1,5 +1,9 @@
 //! Rows of the ports `failed` and `missing`: what was asked for and how it ended, as documents, so that tables read
 //! them like any other.
+//!
+//! Invariant: a row says what the answers say and nothing of the attempt that got them. A 404 is an answer and is kept with its
+//! time, so that time is the row's; a failure is no answer, is asked for again by the same command, and has no time, as
+//! otherwise a run that was killed would leave other bytes than one that was not.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -31,34 +35,40 @@ struct Row<'a> {
     depth: u32,
 }
 
-/// The API answered 404 to `key` (a request in canonical form) for `item`.
-pub(super) fn missing(stage: &StageId, item: &Item, key: &str) -> Ending {
-    ending(Port::Missing, stage, item, key, Some(404), None)
+/// The API answered 404 to `key` (a request in canonical form) for `item`, at `fetched_at`.
+pub(super) fn missing(stage: &StageId, item: &Item, key: &str, fetched_at: Timestamp) -> Ending {
+    let row = Row { status: Some(404), ..row(stage, item, key) };
+    row.ending(Port::Missing, item, Some(fetched_at))
 }
 
 /// Asking for `key` ended in a failure.
 pub(super) fn failed(stage: &StageId, item: &Item, key: &str, failure: &Failure) -> Ending {
-    ending(Port::Failed, stage, item, key, failure.reason.status(), Some(failure))
+    let row = Row {
+        status: failure.reason.status(),
+        attempts: Some(failure.attempts),
+        error: Some(failure.reason.to_string()),
+        ..row(stage, item, key)
+    };
+    row.ending(Port::Failed, item, None)
 }
 
-fn ending(
-    port: Port,
-    stage: &StageId,
-    item: &Item,
-    key: &str,
-    status: Option<u16>,
-    failure: Option<&Failure>,
-) -> Ending {
-    let row = Row {
+fn row<'a>(stage: &'a StageId, item: &'a Item, key: &'a str) -> Row<'a> {
+    Row {
         item: &item.fields,
         parent: item.parent.as_deref(),
         key,
         stage: stage.as_str(),
-        status,
-        attempts: failure.map(|failure| failure.attempts),
-        error: failure.map(|failure| failure.reason.to_string()),
+        status: None,
+        attempts: None,
+        error: None,
         depth: item.depth,
-    };
-    let body = serde_json::to_vec(&row).expect("a row of strings, numbers and JSON values can be written");
-    Ending { port, row: Document::new(item.clone(), Bytes::from(body), Timestamp::UNIX_EPOCH) }
+    }
+}
+
+impl Row<'_> {
+    fn ending(&self, port: Port, item: &Item, fetched_at: Option<Timestamp>) -> Ending {
+        let body =
+            serde_json::to_vec(self).expect("a row of strings, numbers and JSON values can be written");
+        Ending { port, row: Document::new(item.clone(), Bytes::from(body), fetched_at) }
+    }
 }

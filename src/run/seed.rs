@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::outlets::Outlets;
-use super::rows::{self, Ending};
+use super::rows::Ending;
 use super::seed_file::SeedFile;
 use crate::engine::{Closed, Parcel, Sender, Work, Workers, edge, run_stage};
 use crate::event::Event;
@@ -18,7 +17,7 @@ use crate::plan::expr::{EvalError, FieldSet, Input, Json, Scope};
 use crate::plan::{Document, Hands, Item, SeedItems, SeedPlan};
 use crate::project::prune;
 use crate::spec::Port;
-use crate::tmdb::{Answer, Caller, pages_of};
+use crate::tmdb::{Answer, Caller, Failure, pages_of};
 
 /// A fetch that reads a seed.
 pub(super) struct SeedReader {
@@ -196,11 +195,8 @@ impl Seeder {
         self.left.fetch_sub(1, Ordering::Relaxed);
         if self.outlets.is_read(Port::Main) {
             let item = serde_json::from_slice(body).expect("it was written a moment ago");
-            let document = Document::new(
-                Item { rank, ..Item::seed(item) },
-                Bytes::copy_from_slice(body),
-                Timestamp::UNIX_EPOCH,
-            );
+            let document =
+                Document::new(Item { rank, ..Item::seed(item) }, Bytes::copy_from_slice(body), None);
             self.outlets.send(Port::Main, Parcel::loose(document)).await?;
         }
         for reader in &self.readers {
@@ -208,6 +204,10 @@ impl Seeder {
         }
         self.context.listener.hear(&Event::ItemSeeded { stage: self.caller.stage.clone() });
         Ok(())
+    }
+
+    fn without_list(&self, request: String, failure: Option<Failure>) -> RunError {
+        RunError::SeedList { stage: self.caller.stage.to_string(), request, failure: failure.map(Box::new) }
     }
 
     /// The item as JSON, if `where` holds for it.
@@ -249,11 +249,19 @@ impl Work for Seeder {
         let none = |ending| Page { items: Vec::new(), ended: Some(ending), pages: 1 };
         let body = match self.context.ask(&self.caller, request, &item, page).await? {
             Ok((_, Answer::Document { body, .. })) => body,
-            Ok((key, Answer::Missing { .. })) => {
-                return Ok(none(rows::missing(&self.caller.stage, &item, &key)));
+            // Without its first page there is no list, and what was published would be empty.
+            Ok((key, Answer::Missing { .. })) if page == 1 => {
+                return Err(self.without_list(key, None).into());
             }
-            Err(ending) => return Ok(none(ending)),
+            Err(unanswered) if page == 1 => {
+                return Err(self.without_list(unanswered.key, Some(unanswered.failure)).into());
+            }
+            Ok((key, Answer::Missing { fetched_at })) => {
+                return Ok(none(self.context.missing(&self.caller, &item, key, fetched_at)));
+            }
+            Err(unanswered) => return Ok(none(self.context.failed(&self.caller, &item, &unanswered)?)),
         };
+        self.context.tally.answered();
         let pages = pages_of(&body, *wanted);
         let (scope, items) = (Arc::clone(&self.context.scope), items.clone());
         let (items, error) = on_thread(move || {

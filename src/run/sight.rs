@@ -254,8 +254,7 @@ mod tests {
 
     fn look(columns: &str, body: Value) -> Vec<Sight> {
         let mut view = View::rows(&table(columns), &Arc::default());
-        let document =
-            Document::new(Item::seed(json!({"id": 1})), body.to_string().into(), Timestamp::UNIX_EPOCH);
+        let document = Document::new(Item::seed(json!({"id": 1})), body.to_string().into(), None);
         view.look(&document, 9).expect("no column fails")
     }
 

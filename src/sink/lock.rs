@@ -22,6 +22,9 @@ use super::manifest::{hidden, timestamp};
 
 const FILE: &str = "run.lock";
 
+/// More than a holder writes; a file that is longer holds something else.
+const HOLDER_BYTES_MAX: u64 = 4096;
+
 /// How often a table's lock is tried again: well below what a publish takes.
 const TABLE_RETRY: Duration = Duration::from_millis(20);
 
@@ -48,7 +51,7 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.pid == 0 {
             // It holds the lock and has not yet said who it is.
-            return f.write_str("a process that is just starting");
+            return f.write_str("a process that has not said who it is");
         }
         write!(f, "process {} on {} since {:.0}", self.pid, self.host, self.since)
     }
@@ -130,12 +133,12 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }
 
-/// The holder's own words; a file that is still empty or half written says nothing.
+/// The holder's own words; a file that is still empty, half written or holds something else says nothing.
 fn read_holder(file: &mut File) -> io::Result<Holder> {
-    let mut text = String::new();
+    let mut text = Vec::new();
     file.rewind()?;
-    file.read_to_string(&mut text)?;
-    Ok(serde_json::from_str(&text).unwrap_or(Holder {
+    file.take(HOLDER_BYTES_MAX).read_to_end(&mut text)?;
+    Ok(serde_json::from_slice(&text).unwrap_or(Holder {
         pid: 0,
         host: String::new(),
         since: Timestamp::UNIX_EPOCH,
@@ -179,7 +182,10 @@ mod tests {
         let file = open(&folder.path().join(FILE)).expect("opens");
         file.try_lock().expect("free");
         let error = Lock::acquire(folder.path(), "marvel").expect_err("held");
-        assert_eq!(error.to_string(), "lock pipeline `marvel`: held by a process that is just starting");
+        assert_eq!(
+            error.to_string(),
+            "lock pipeline `marvel`: held by a process that has not said who it is"
+        );
     }
 
     #[test]

@@ -56,6 +56,11 @@ pub enum Reason {
     },
     /// The item cannot be asked for at all.
     Unfillable(crate::plan::Unfillable),
+    /// It was not asked for, as its endpoint had failed for too long.
+    Unasked {
+        /// The failure that was one too many.
+        why: std::sync::Arc<str>,
+    },
 }
 
 impl Reason {
@@ -64,7 +69,7 @@ impl Reason {
         match self {
             Self::Status { status, .. } => Some(*status),
             Self::NotJson { .. } => Some(200),
-            Self::Transport(_) | Self::Unfillable(_) => None,
+            Self::Transport(_) | Self::Unfillable(_) | Self::Unasked { .. } => None,
         }
     }
 
@@ -78,7 +83,7 @@ impl Reason {
             Self::NotJson { content_type: Some(_), .. } => Some(
                 "check `api.base_url` and TMDB_BASE_URL; a proxy or a login page may answer in the API's place",
             ),
-            Self::Status { .. } | Self::NotJson { .. } | Self::Unfillable(_) => None,
+            Self::Status { .. } | Self::NotJson { .. } | Self::Unfillable(_) | Self::Unasked { .. } => None,
         }
     }
 }
@@ -104,6 +109,9 @@ impl fmt::Display for Reason {
                 )
             }
             Self::Unfillable(error) => error.fmt(f),
+            Self::Unasked { why } => {
+                write!(f, "not asked for, as requests of its stage had kept failing: {why}")
+            }
         }
     }
 }

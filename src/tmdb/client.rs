@@ -16,6 +16,8 @@
 //! * C8 An answer has reached the kernel before its connection is given to another: a killed run repeats what was in flight
 //!   and nothing else.
 //! * C9 After [`Client::drain`] began no attempt starts, and it ends when those under way have ended and are kept.
+//! * C10 An endpoint that fails item after item is probed (`engine::Circuit`, one for each stage): what counts against it is
+//!   an item whose retries ended, and whatever the API says of a request is an answer of it.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -28,14 +30,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer::{Reason, Verdict, judge};
+use super::circuits::Circuits;
+use super::failure::{AskError, Failure, Fatal, Unkept};
 use super::flights::{Boarding, Flights};
-use super::transport::{Response, Transport, TransportError};
+use super::transport::{Response, Transport};
 use super::vanguard::Vanguard;
-use crate::engine::{Budget, Exhausted, Lane, Workers};
+use crate::engine::{Budget, Lane, Leave, Workers};
 use crate::event::{Event, Listener, Origin};
 use crate::plan::Request;
 use crate::spec::{Retry, StageId};
-use crate::store::{Kept, Store, StoreError};
+use crate::store::{Kept, Store};
 
 /// First step of a request's own backoff.
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
@@ -64,6 +68,7 @@ pub struct Client {
     closing: CancellationToken,
     /// Attempts under way, until their answers are kept.
     under_way: TaskTracker,
+    circuits: Circuits,
     /// What ended the run.
     ended: OnceLock<Fatal>,
     /// The found rate that listeners know, in thousandths of a request a second.
@@ -100,59 +105,6 @@ pub enum Answer {
     },
 }
 
-/// Asking ended without an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// The last reason.
-    pub reason: Reason,
-    /// Sends, without those that the gate refused.
-    pub attempts: u32,
-}
-
-/// No further request of this run can succeed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fatal {
-    /// 401.
-    #[error("the API refuses the credential{}{}", .code.map(|code| format!(" (code {code})")).unwrap_or_default(), if .message.is_empty() { String::new() } else { format!(": {}", .message) })]
-    Unauthorized {
-        /// TMDB's status code: 3, 7, 10 or 14.
-        code: Option<i64>,
-        /// TMDB's message.
-        message: String,
-    },
-    /// Nothing but 429 and 503 for too long.
-    #[error(transparent)]
-    Exhausted(#[from] Exhausted),
-    /// No way to the API that may be trusted.
-    #[error("{0}")]
-    NoWay(TransportError),
-    /// An answer cannot be kept: the run could not be gone on with, and its tables may have no room either.
-    #[error("{0}")]
-    Unkept(#[from] Unkept),
-}
-
-/// Why an answer cannot be kept. Errors of the system do not compare; what they say does.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct Unkept(#[from] pub StoreError);
-
-impl PartialEq for Unkept {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.to_string() == other.0.to_string()
-    }
-}
-
-impl Eq for Unkept {}
-
-/// How asking ended otherwise.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AskError {
-    /// This request failed.
-    Failed(Failure),
-    /// Every request would.
-    Fatal(Fatal),
-}
-
 impl Client {
     /// A client that sends through `transport` within `budget`, with dice from `seed`.
     pub fn new(
@@ -163,6 +115,7 @@ impl Client {
         listener: Arc<dyn Listener>,
     ) -> Self {
         let dice = Mutex::new(fastrand::Rng::with_seed(seed));
+        let circuits = Circuits::new(retry.max_elapsed, Arc::clone(&listener));
         Self {
             transport,
             budget,
@@ -175,6 +128,7 @@ impl Client {
             source: String::new(),
             closing: CancellationToken::new(),
             under_way: TaskTracker::new(),
+            circuits,
             ended: OnceLock::new(),
             told: AtomicU64::new(0),
         }
@@ -232,6 +186,7 @@ impl Client {
                     404 => Answer::Missing { fetched_at },
                     _ => Answer::Document { body, fetched_at },
                 };
+                self.circuits.kept(&caller.stage);
                 self.reused(caller, &answer, Origin::Store);
                 Some(answer)
             }
@@ -267,7 +222,17 @@ impl Client {
         let mut gated = Duration::ZERO;
         let mut attempts = 0;
         let mut refusals = 0;
+        let mut last = None;
+        let circuit = self.circuits.of(&caller.stage);
         loop {
+            let probe = match circuit.enter().await {
+                Leave::Free => None,
+                Leave::Probe(probe) => Some(probe),
+                Leave::Refused(refusal) => {
+                    let reason = last.unwrap_or(Reason::Unasked { why: refusal.why });
+                    return Err(self.failed(caller, request, reason, attempts));
+                }
+            };
             let going = self.vanguard.go().await;
             if let Some(fatal) = self.ended.get() {
                 return Err(AskError::Fatal(fatal.clone()));
@@ -287,6 +252,7 @@ impl Client {
             let came = response.as_ref().ok().cloned().unwrap_or_default();
             let verdict = judge(response);
             let (sent_at, latency) = (passage.sent_at, passage.sent_at.elapsed());
+            let gated_now = passage.gated;
             // Whoever waits for the first attempt learns what ended the run before it may go.
             if !matches!(verdict, Verdict::Stop { .. } | Verdict::NoWay(_)) {
                 going.back();
@@ -294,12 +260,14 @@ impl Client {
             let stage = caller.stage.clone();
             let reason = match verdict {
                 Verdict::Document(body) => {
+                    self.circuits.answered(&caller.stage, &circuit);
                     self.answered(caller, sent_at, latency);
                     self.listener.hear(&Event::DocumentFetched { stage, bytes: body.len(), latency });
                     let fetched_at = self.keep(key, came).await?;
                     return Ok(Answer::Document { body, fetched_at });
                 }
                 Verdict::Missing => {
+                    self.circuits.answered(&caller.stage, &circuit);
                     self.answered(caller, sent_at, latency);
                     self.listener.hear(&Event::DocumentMissing { stage, latency });
                     return Ok(Answer::Missing { fetched_at: self.keep(key, came).await? });
@@ -321,16 +289,23 @@ impl Client {
                     }
                     let reason =
                         Reason::Status { status, code: None, message: "each time it was asked".to_owned() };
+                    self.circuits.given_up(&caller.stage, &circuit, &reason);
                     return Err(self.failed(caller, request, reason, attempts + refusals));
                 }
-                Verdict::Never(reason) => return Err(self.failed(caller, request, reason, attempts + 1)),
+                Verdict::Never(reason) => {
+                    self.circuits.answered(&caller.stage, &circuit);
+                    return Err(self.failed(caller, request, reason, attempts + 1));
+                }
                 Verdict::Again(reason) => reason,
             };
             drop((passage, under_way));
+            // Of an endpoint that has long been dead each item is asked for once.
+            let last_chance = probe.is_some_and(|probe| probe.failed(gated_now));
             attempts += 1;
             let wait = self.backoff(attempts);
             let elapsed = (started.elapsed() + wait).saturating_sub(gated);
-            if attempts >= self.retry.attempts.get() || elapsed > self.retry.max_elapsed {
+            if last_chance || attempts >= self.retry.attempts.get() || elapsed > self.retry.max_elapsed {
+                self.circuits.given_up(&caller.stage, &circuit, &reason);
                 return Err(self.failed(caller, request, reason, attempts));
             }
             self.listener.hear(&Event::RequestRetried {
@@ -339,6 +314,7 @@ impl Client {
                 reason: reason.to_string(),
                 wait,
             });
+            last = Some(reason);
             tokio::time::sleep(wait).await;
         }
     }
@@ -383,18 +359,18 @@ impl Client {
         AskError::Failed(failure)
     }
 
-    fn tell_failed(&self, caller: &Caller, request: &Request, Failure { reason, attempts }: &Failure) {
-        // A server's own words may end in a full stop.
-        let words = reason.to_string();
-        let plural = if *attempts == 1 { "" } else { "s" };
+    fn tell_failed(&self, caller: &Caller, request: &Request, failure: &Failure) {
         self.listener.hear(&Event::ItemFailed {
             stage: caller.stage.clone(),
             request: request.to_string(),
-            error: format!("{}, after {attempts} attempt{plural}", words.trim_end_matches('.')),
+            error: failure.to_string(),
+            asked: failure.attempts > 0,
         });
     }
 }
 
+#[cfg(test)]
+mod circuit_tests;
 mod learning;
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,8 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 
 use super::answer::Reason;
-use super::client::{AskError, Caller, Client, Failure};
+use super::client::{Caller, Client};
+use super::failure::{AskError, Failure};
 use super::transport::{Prospect, TransportError};
 use crate::event::Event;
 

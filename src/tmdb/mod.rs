@@ -12,11 +12,13 @@
 
 mod answer;
 mod auth;
+mod circuits;
 mod client;
 mod connections;
 mod diagnosis;
 mod download;
 mod export;
+mod failure;
 mod flights;
 mod http;
 mod pages;
@@ -26,9 +28,10 @@ mod vanguard;
 
 pub use answer::Reason;
 pub use auth::Credential;
-pub use client::{Answer, AskError, Caller, Client, Failure, Fatal, Unkept};
+pub use client::{Answer, Caller, Client};
 pub use download::{Download, DownloadError, Save};
 pub use export::{export_path, latest_days};
+pub use failure::{AskError, Failure, Fatal, Unkept};
 pub use http::{Http, HttpError};
 pub use pages::{PAGE_MAX, pages_of};
 pub use proxy::{ProxyError, check_proxy};

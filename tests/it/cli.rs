@@ -1,6 +1,8 @@
 //! The program as its user meets it: exit codes, what stands on stdout and stderr, what stays untouched.
 
+mod failures;
 mod inspect;
+mod locks;
 pub mod place;
 mod seeds;
 mod show;

@@ -11,7 +11,6 @@ use std::time::Duration;
 use arrow::array::AsArray as _;
 use arrow::datatypes::Int64Type;
 use bytes::Bytes;
-use jiff::Timestamp;
 use serde_json::json;
 use tmdb_etl::engine::{Budget, Lane};
 use tmdb_etl::event::{Event, Listener};
@@ -149,7 +148,7 @@ fn ids(body: Bytes) -> Vec<Option<i64>> {
     let plan = plan.unwrap_or_else(|faults| panic!("{}", faults.render(&source))).plan;
     let (_, table) = plan.tables().next().unwrap();
     let mut projector = Projector::new(Arc::clone(table), Arc::new(RunScope::default()), 8);
-    let document = Document::new(Item::seed(json!({"id": 1})), body, Timestamp::UNIX_EPOCH);
+    let document = Document::new(Item::seed(json!({"id": 1})), body, None);
     projector.push(&document, &mut Vec::new()).unwrap();
     assert_eq!(projector.counts().broken, 0, "the client hands on what a table can read");
     let batch = projector.finish().expect("a row");

@@ -19,3 +19,4 @@ mod resume;
 mod scheduling;
 mod sim;
 mod tidy;
+mod torture;

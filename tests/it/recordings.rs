@@ -13,7 +13,6 @@ use std::time::Duration;
 use arrow::array::Array;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use jiff::Timestamp;
 use serde_json::json;
 use tmdb_etl::engine::{Budget, Lane};
 use tmdb_etl::event::{Event, Listener};
@@ -159,7 +158,7 @@ fn project(table: &Arc<TablePlan>, bodies: &[Bytes]) -> Found {
     let mut batches: Vec<RecordBatch> = Vec::new();
     for body in bodies {
         let item = Item::seed(json!({"id": 1}));
-        let document = Document::new(item, body.clone(), Timestamp::UNIX_EPOCH);
+        let document = Document::new(item, body.clone(), None);
         projector.push(&document, &mut batches).unwrap();
     }
     batches.extend(projector.finish());

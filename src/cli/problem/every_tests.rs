@@ -13,7 +13,7 @@ use crate::project::Misfit;
 use crate::run::{ExportError, SeedFileError, SeedFileFault};
 use crate::sink::{Action, FileFormat, Holder, ReadError, SinkError};
 use crate::store::{self, StoreError};
-use crate::tmdb::{Distrust, TransportError, Unkept};
+use crate::tmdb::{Distrust, Failure, Reason, TransportError, Unkept};
 
 fn disk() -> io::Error {
     io::Error::other("disk on fire")
@@ -123,6 +123,15 @@ fn runs() -> Vec<RunError> {
             }),
         },
         RunError::NotYet { stage: text(), key: "changes", word: "tv" },
+        RunError::SeedList { stage: text(), request: "/list/1".into(), failure: None },
+        RunError::SeedList {
+            stage: text(),
+            request: "/list/1".into(),
+            failure: Some(Box::new(Failure {
+                reason: Reason::Status { status: 500, code: Some(11), message: "Internal error.".into() },
+                attempts: 5,
+            })),
+        },
         RunError::Probe { stage: text(), reason: text() },
         RunError::Project(ProjectError::Mismatch {
             table: text(),

@@ -78,10 +78,19 @@ pub(super) fn of_sink(error: &SinkError) -> Verdict {
             "encode",
             &["check that the disk has room; if it has, this is a bug in tmdb-etl: please report it"],
         ),
-        SinkError::Locked { .. } => verdict(Locked, "locked", &["wait for it, or stop it"]),
-        SinkError::TableLocked { .. } => {
-            verdict(Locked, "table-locked", &["run the same command again when it is done"])
-        }
+        SinkError::Locked { .. } => verdict(
+            Locked,
+            "locked",
+            &[
+                "wait for it, or end that process: a lock goes with its process, and its file need not be removed",
+                "to run beside it, take another folder for each: `--state DIR` and `--out DIR`",
+            ],
+        ),
+        SinkError::TableLocked { .. } => verdict(
+            Locked,
+            "table-locked",
+            &["run the same command again when that publish is done, or write elsewhere with `--out DIR`"],
+        ),
         SinkError::OtherSource { published, .. } if published == "mock" => verdict(
             Invalid,
             "other-source",

@@ -296,7 +296,8 @@ pub(crate) fn meta_field(run: &RunScope, document: Option<&Document>, name: &str
         "rank" => Value::from(item.map_or(0, |item| item.rank)),
         "seed" => item.map_or(Value::Null, |item| (*item.seed).clone()),
         "fetched_at" => {
-            document.map_or(Value::Null, |document| Value::from(format!("{:.6}", document.fetched_at)))
+            let time = document.and_then(|document| document.fetched_at);
+            time.map_or(Value::Null, |time| Value::from(format!("{time:.6}")))
         }
         "run" => Value::from(run.run.clone()),
         _ => return None,

@@ -16,7 +16,7 @@ fn document(body: &str) -> Document {
     Document::new(
         item,
         Bytes::copy_from_slice(body.as_bytes()),
-        "2026-11-22T10:00:00.1234567Z".parse().unwrap(),
+        Some("2026-11-22T10:00:00.1234567Z".parse().unwrap()),
     )
 }
 

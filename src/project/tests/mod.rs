@@ -57,7 +57,11 @@ fn document(body: impl AsRef<[u8]>) -> Document {
     item.parent = Some(Arc::new(json!({"id": 7.25, "list": [1, "a", null]})));
     item.depth = 2;
     item.rank = 5;
-    Document::new(item, Bytes::copy_from_slice(body.as_ref()), "2026-11-22T10:00:00.123456Z".parse().unwrap())
+    Document::new(
+        item,
+        Bytes::copy_from_slice(body.as_ref()),
+        Some("2026-11-22T10:00:00.123456Z".parse().unwrap()),
+    )
 }
 
 fn run() -> Arc<RunScope> {

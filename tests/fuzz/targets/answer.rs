@@ -72,7 +72,7 @@ fuzz_target!(|input: (u16, Option<u32>, Option<String>, &[u8])| {
         where_: Some(compile(".id > 1")),
         take: Some(5),
     };
-    let document = Document::new(Item::seed(serde_json::json!({"id": 603})), body.clone(), fetched_at);
+    let document = Document::new(Item::seed(serde_json::json!({"id": 603})), body.clone(), Some(fetched_at));
     let found = rule.found(&RunScope::default(), &document, &[body]);
     assert!(found.items.len() <= 5);
 });

@@ -21,7 +21,7 @@ pub fn tables(pipeline: &str) -> Option<Vec<Arc<TablePlan>>> {
 /// Projects `body` both ways and insists on the same batches, counts and errors.
 pub fn both_ways(table: &Arc<TablePlan>, body: &[u8]) {
     let run = Arc::new(RunScope::default());
-    let document = Document::new(Item::seed(serde_json::json!({"id": 603})), Bytes::copy_from_slice(body), "2026-11-22T10:00:00Z".parse().expect("a time"));
+    let document = Document::new(Item::seed(serde_json::json!({"id": 603})), Bytes::copy_from_slice(body), Some("2026-11-22T10:00:00Z".parse().expect("a time")));
     let [fast, jq] = [true, false].map(|fast| {
         let projector = Projector::new(Arc::clone(table), Arc::clone(&run), BATCH_ROWS);
         let mut projector = if fast { projector } else { projector.by_jq() };
