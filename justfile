@@ -32,12 +32,13 @@ bench-store:
 bench-peers *ARGUMENTS:
     benches/peers/run.sh {{ARGUMENTS}}
 
-# A minute at the limit, and peak memory at 20,000 and 200,000 films.
+# A minute at the limit, and peak memory at 20,000 and 200,000 films, and of large bodies under `memory: 64MiB`.
 measure:
     benches/measure.sh rate
     benches/measure.sh reserves
     benches/measure.sh auto
     benches/measure.sh memory
+    benches/measure.sh bodies
 
 # Licences, advisories, bans, sources (needs cargo-deny and, for the advisories, the network).
 deny:

@@ -4,6 +4,7 @@
 #   reserves the same with three fetching stages, reserves, a cap, `concurrency: auto` and 5 % of answers that are tried again
 #   auto     two minutes with `rate: auto` against a server that allows 73 in every sliding second: what was found
 #   memory   peak resident memory at 20,000 and at 200,000 films without a rate, and CPU seconds (wants GNU time)
+#   bodies   peak resident memory of 2,000 and of 10,000 films whose bodies have 2 to 200 KB, under `memory: 64MiB`
 # And one without a server:
 #   validate `validate` of the 300 lines of benches/validate.rs as a whole process, beside `--version`, 40 times each
 # Nothing is asserted: the numbers are for reading.
@@ -62,6 +63,13 @@ memory)
             "$program" run benches/films.yaml --out "$work" --state "$work/state" --progress none --limit "$films" >/dev/null
     done
     ;;
+bodies)
+    serve --films 1000000 --body-size 2KiB..200KiB
+    for films in 2000 10000 2000 10000; do
+        MEASURE_MEMORY=64MiB /usr/bin/time -f "$films films of 2 to 200 KB: peak %M KB, CPU %U + %S s, %e s" \
+            "$program" run benches/films.yaml --out "$work" --state "$work/state" --progress none --limit "$films" >/dev/null
+    done
+    ;;
 validate)
     cargo bench --quiet --bench validate -- --write "$work/pipeline.yaml"
     echo "$(wc -l <"$work/pipeline.yaml") lines, $(grep -c 'value:' "$work/pipeline.yaml") expressions"
@@ -74,7 +82,7 @@ validate)
     done
     ;;
 *)
-    echo "usage: benches/measure.sh rate|reserves|auto|memory|validate" >&2
+    echo "usage: benches/measure.sh rate|reserves|auto|memory|bodies|validate" >&2
     exit 2
     ;;
 esac

@@ -10,7 +10,7 @@ use super::help;
 use super::printer::Printer;
 use super::problem::Problem;
 use super::signals::Signals;
-use crate::mock::{self, Auth, Config, Fault, FaultKind, Latency, RateLimit, Stats};
+use crate::mock::{self, Auth, BodySize, Config, Fault, FaultKind, Latency, RateLimit, Stats};
 
 /// Serve the embedded API: made-up films that answer like TMDB, for trying pipelines and for tests.
 #[derive(Debug, clap::Args)]
@@ -25,6 +25,9 @@ pub(super) struct Arguments {
     /// How long an answer takes, e.g. 50ms or 50ms±20ms.
     #[arg(long, value_name = "TIME", default_value = "0ms", help_heading = help::SPEED)]
     latency: Latency,
+    /// Pad films to a size, e.g. 20KiB or, by request, 2KiB..200KiB.
+    #[arg(long, value_name = "SIZE", help_heading = help::SPEED)]
+    body_size: Option<BodySize>,
     /// Over it, the answer is 429; e.g. 40/s, in every sliding window.
     #[arg(long, value_name = "N/TIME", help_heading = help::SPEED)]
     rate_limit: Option<RateLimit>,
@@ -49,6 +52,7 @@ impl From<Arguments> for Config {
             seed: arguments.seed,
             films: arguments.films,
             latency: arguments.latency,
+            body_size: arguments.body_size,
             rate_limit: arguments.rate_limit,
             retry_after: arguments.retry_after,
             faults: arguments.fault,

@@ -262,6 +262,7 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
                 "every `[]` in it multiplies the work by the length of a list: look at its lists one after the other, or filter them first",
             ],
         ),
+        RunError::Stash { .. } => verdict(Failed, "stash", &["TMPDIR names the folder for temporary files"]),
         RunError::Panicked { .. } => {
             verdict(Failed, "bug", &["this is a bug in tmdb-etl; please report it with the lines above"])
         }

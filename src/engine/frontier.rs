@@ -11,6 +11,7 @@
 //! * F4 An edge admits at most its budget. Items that were known already cost nothing.
 //! * F5 The group ends when nothing feeds it and every admitted item is settled.
 //! * F6 `found` and `settled` never wait.
+//! * F7 What waits is packed (`packed.rs`): a key of ids costs less than 64 bytes, whatever it waits for.
 //!
 //! Does not belong here: requests, documents, and how an item is found.
 
@@ -18,9 +19,11 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use roaring::RoaringBitmap;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::edge::{Closed, Receiver, Sender};
+use super::packed::{Line, pack_item, pack_number, take, unpack_length, unpack_number};
 use super::token::{Parcel, Token};
 use crate::plan::{Item, Key};
 
@@ -73,23 +76,26 @@ pub(super) struct Shared {
 
 struct State {
     /// Admitted, not yet handed out; one queue for each stage.
-    queues: Vec<VecDeque<(u64, Item)>>,
+    queues: Vec<Line>,
     seen: Vec<Seen>,
     /// What each edge may still admit.
     budgets: Vec<u64>,
     /// `settled[i]` is about the item admitted as number `oldest + i`.
     settled: VecDeque<bool>,
     oldest: u64,
-    /// Found under an item that is not yet at the head, by the parent's number.
-    found: BTreeMap<u64, Vec<Found>>,
+    /// Found under an item that is not yet at the head, by the parent's number and the edge: records one after another.
+    found: BTreeMap<(u64, EdgeId), Box<[u8]>>,
+    /// What those of them keep aside that keep anything there.
+    found_aside: BTreeMap<(u64, EdgeId), Vec<Arc<Value>>>,
     /// Whether items may still come from outside.
     fed: bool,
 }
 
-/// What one edge brought from under one item.
-struct Found {
-    edge: EdgeId,
-    items: Vec<(Key, Item)>,
+/// A packed item and its key.
+struct Candidate<'a> {
+    key: Key,
+    packed: &'a [u8],
+    aside: Vec<Arc<Value>>,
 }
 
 impl Frontier {
@@ -97,12 +103,13 @@ impl Frontier {
     pub fn new(plan: FrontierPlan) -> Self {
         let stages = plan.keys.len();
         let state = State {
-            queues: vec![VecDeque::new(); stages],
+            queues: (0..stages).map(|_| Line::default()).collect(),
             seen: vec![Seen::default(); stages],
             budgets: plan.edges.iter().map(|(_, budget)| *budget).collect(),
             settled: VecDeque::new(),
             oldest: 0,
             found: BTreeMap::new(),
+            found_aside: BTreeMap::new(),
             fed: true,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: watch::Sender::new(()), plan }) }
@@ -117,13 +124,13 @@ impl Frontier {
     /// so that the frontier holds one item that its stage has no room for.
     pub async fn feed(self, feeds: Vec<Feed>) {
         let mut feeds: VecDeque<Feed> = feeds.into();
-        let mut parked: Vec<VecDeque<Item>> = vec![VecDeque::new(); feeds.len()];
+        let mut parked: Vec<Line> = (0..feeds.len()).map(|_| Line::default()).collect();
         let mut turn = 0;
         while let Some(mut feed) = feeds.pop_front() {
-            let waiting = std::mem::take(&mut parked[turn]);
-            for item in waiting {
+            let mut waiting = std::mem::take(&mut parked[turn]);
+            while let Some((_, item)) = waiting.pop() {
                 self.room(feed.slot).await;
-                self.shared.admit_fed(&feed, item);
+                self.shared.admit_fed(&feed, &item);
             }
             loop {
                 let item = {
@@ -137,13 +144,15 @@ impl Frontier {
                             biased;
                             item = &mut read => break item,
                             (later, item) = read_any_eager(&mut feeds) => {
-                                parked[turn + 1 + later].push_back(item);
+                                let (mut bytes, mut aside) = (Vec::new(), Vec::new());
+                                pack_item(&item, &mut bytes, &mut aside);
+                                parked[turn + 1 + later].push(0, &bytes, aside);
                             }
                         }
                     }
                 };
                 let Some(item) = item else { break };
-                self.shared.admit_fed(&feed, item);
+                self.shared.admit_fed(&feed, &item);
             }
             turn += 1;
         }
@@ -186,7 +195,7 @@ impl Frontier {
 
     fn next(&self, slot: Slot) -> Next {
         let mut state = self.shared.state();
-        if let Some((number, item)) = state.queues[slot.0].pop_front() {
+        if let Some((number, item)) = state.queues[slot.0].pop() {
             let emptied = state.queues[slot.0].is_empty();
             drop(state);
             if emptied {
@@ -246,10 +255,12 @@ impl Shared {
         self.state.lock().expect("nothing that holds this lock panics")
     }
 
-    fn admit_fed(&self, feed: &Feed, item: Item) {
-        let key = (self.plan.keys[feed.slot.0])(&item);
+    fn admit_fed(&self, feed: &Feed, item: &Item) {
+        let key = (self.plan.keys[feed.slot.0])(item);
+        let (mut packed, mut aside) = (Vec::new(), Vec::new());
+        pack_item(item, &mut packed, &mut aside);
         let mut state = self.state();
-        state.admit(feed.slot, feed.edge, key, item, self.plan.loops);
+        state.admit(feed.slot, feed.edge, Candidate { key, packed: &packed, aside }, self.plan.loops);
         drop(state);
         self.changed.send_replace(());
     }
@@ -264,14 +275,36 @@ impl Shared {
 
     pub(super) fn found(&self, parent: u64, edge: EdgeId, items: Vec<Item>) {
         let (slot, _) = self.plan.edges[edge.0];
-        // Hashing is done before the lock is taken.
-        let mut items: Vec<(Key, Item)> =
-            items.into_iter().map(|item| ((self.plan.keys[slot.0])(&item), item)).collect();
+        // Hashing and packing are done before the lock is taken.
+        let items: Vec<(Key, Vec<u8>, Vec<Arc<Value>>)> = items
+            .into_iter()
+            .map(|item| {
+                let (mut packed, mut aside) = (Vec::new(), Vec::new());
+                pack_item(&item, &mut packed, &mut aside);
+                ((self.plan.keys[slot.0])(&item), packed, aside)
+            })
+            .collect();
         let mut state = self.state();
-        // Known already and used up are final: what they rule out now need not be kept.
-        items.retain(|(key, _)| !state.seen[slot.0].contains(*key));
-        if state.budgets[edge.0] > 0 && !items.is_empty() {
-            state.found.entry(parent).or_default().push(Found { edge, items });
+        if state.budgets[edge.0] == 0 {
+            return;
+        }
+        let (mut records, mut all_aside) = (Vec::new(), Vec::new());
+        for (key, packed, aside) in items {
+            // Known already is final: what that rules out now need not be kept.
+            if !state.seen[slot.0].contains(key) {
+                push_record(key, &packed, aside.len(), &mut records);
+                all_aside.extend(aside);
+            }
+        }
+        if !records.is_empty() {
+            let place = (parent, edge);
+            if let Some(before) = state.found.remove(&place) {
+                records.splice(..0, before);
+            }
+            state.found.insert(place, records.into_boxed_slice());
+            if !all_aside.is_empty() {
+                state.found_aside.entry(place).or_default().extend(all_aside);
+            }
         }
     }
 
@@ -288,7 +321,8 @@ impl Shared {
 }
 
 impl State {
-    fn admit(&mut self, slot: Slot, edge: Option<EdgeId>, key: Key, item: Item, loops: bool) {
+    fn admit(&mut self, slot: Slot, edge: Option<EdgeId>, candidate: Candidate<'_>, loops: bool) {
+        let Candidate { key, packed, aside } = candidate;
         if edge.is_some_and(|edge| self.budgets[edge.0] == 0) || !self.seen[slot.0].insert(key) {
             return;
         }
@@ -299,19 +333,22 @@ impl State {
         if loops {
             self.settled.push_back(false);
         }
-        self.queues[slot.0].push_back((number, item));
+        self.queues[slot.0].push(number, packed, aside);
     }
 
     /// Moves on over settled items and admits what was found under them.
     fn advance(&mut self, plan: &FrontierPlan) {
         while !self.fed && self.settled.front() == Some(&true) {
-            if let Some(mut found) = self.found.remove(&self.oldest) {
-                found.sort_by_key(|found| found.edge);
-                for Found { edge, items } in found {
-                    let (slot, _) = plan.edges[edge.0];
-                    for (key, item) in items {
-                        self.admit(slot, Some(edge), key, item, plan.loops);
-                    }
+            while let Some(entry) = self.found.first_entry()
+                && entry.key().0 == self.oldest
+            {
+                let (place, records) = entry.remove_entry();
+                let mut aside = self.found_aside.remove(&place).unwrap_or_default().into_iter();
+                let (edge, mut records) = (place.1, &records[..]);
+                let (slot, _) = plan.edges[edge.0];
+                while !records.is_empty() {
+                    let candidate = take_record(&mut records, &mut aside);
+                    self.admit(slot, Some(edge), candidate, plan.loops);
                 }
             }
             self.settled.pop_front();
@@ -320,8 +357,36 @@ impl State {
     }
 
     fn ended(&self, loops: bool) -> bool {
-        let settled =
-            if loops { self.settled.is_empty() } else { self.queues.iter().all(VecDeque::is_empty) };
+        let settled = if loops { self.settled.is_empty() } else { self.queues.iter().all(Line::is_empty) };
         !self.fed && settled
     }
 }
+
+/// Appends a found item: its key, how much of it is aside, its packed bytes.
+fn push_record(key: Key, packed: &[u8], aside: usize, records: &mut Vec<u8>) {
+    match key {
+        Key::Number(number) => pack_number(u64::from(number) << 1, records),
+        Key::Hash(hash) => {
+            pack_number(1, records);
+            records.extend(hash.to_le_bytes());
+        }
+    }
+    pack_number(aside as u64, records);
+    pack_number(packed.len() as u64, records);
+    records.extend_from_slice(packed);
+}
+
+/// Takes the first found item off `records`, and off `aside` what it keeps there.
+fn take_record<'a>(records: &mut &'a [u8], aside: &mut impl Iterator<Item = Arc<Value>>) -> Candidate<'a> {
+    let number = unpack_number(records);
+    let key = if number & 1 == 0 {
+        Key::Number(u32::try_from(number >> 1).expect("it was packed from 32 bits"))
+    } else {
+        Key::Hash(u128::from_le_bytes(take(records, 16).try_into().expect("16 bytes")))
+    };
+    let (shared, length) = (unpack_length(records), unpack_length(records));
+    Candidate { key, packed: take(records, length), aside: aside.take(shared).collect() }
+}
+
+#[cfg(test)]
+mod tests;

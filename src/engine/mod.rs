@@ -17,18 +17,24 @@ mod crew;
 mod edge;
 mod frontier;
 mod limits;
+mod packed;
 mod stage;
 mod thread;
 mod token;
+mod turn;
+mod window;
 mod workers;
 
 pub use crew::{Crew, Ended};
 pub use edge::{Closed, Receiver, Sender, edge};
 pub use frontier::{EdgeId, Feed, Frontier, FrontierPlan, KeyOf, Slot};
 pub use limits::{
-    Budget, Circuit, Exhausted, Lane, Leave, Passage, Probe, RATE_MAX, RATE_START, ROW_MAX, Refusal,
+    BODY_OVERHEAD_BYTES, Budget, Charge, Circuit, Demand, Exhausted, Lane, Leave, Memory, Passage, Probe,
+    RATE_MAX, RATE_START, ROW_MAX, Refusal,
 };
+pub use packed::{pack_item, unpack_item};
 pub use stage::{Work, run_stage};
 pub use thread::on_thread;
 pub use token::{Parcel, Token};
+pub use turn::Turn;
 pub use workers::Workers;

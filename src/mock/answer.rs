@@ -45,6 +45,23 @@ impl Answer {
         Self { status, body, max_age: MAX_AGE, kind: Kind::Json }
     }
 
+    /// The same object with a last field `padding` that makes it `size` bytes long, if it is shorter.
+    #[must_use]
+    pub(super) fn padded(mut self, size: usize) -> Self {
+        const FIELD: &[u8] = br#","padding":"#;
+        let Some(length) = size.checked_sub(self.body.len() + FIELD.len() + 2) else { return self };
+        if self.status == 200 && self.body.ends_with(b"}") {
+            let mut body = Vec::with_capacity(size);
+            body.extend_from_slice(&self.body[..self.body.len() - 1]);
+            body.extend_from_slice(FIELD);
+            body.push(b'"');
+            body.resize(body.len() + length, b'.');
+            body.extend_from_slice(b"\"}");
+            self.body = body.into();
+        }
+        self
+    }
+
     fn error(status: u16, code: u32, message: &str) -> Self {
         let mut json = Json::new();
         json.object(|json| {

@@ -17,6 +17,8 @@ pub struct Config {
     pub films: u32,
     /// How long an answer takes.
     pub latency: Latency,
+    /// Films are padded to sizes in this range; else they are as large as they are.
+    pub body_size: Option<BodySize>,
     /// Over it, the answer is 429.
     pub rate_limit: Option<RateLimit>,
     /// Whether a 429 carries `Retry-After: 1`; TMDB's CDN sends none.
@@ -40,6 +42,7 @@ impl Default for Config {
             seed: 0,
             films: 20_000,
             latency: Latency::default(),
+            body_size: None,
             rate_limit: None,
             retry_after: false,
             faults: Vec::new(),
@@ -82,6 +85,26 @@ impl Latency {
     pub(super) fn of(self, throw: u64) -> Duration {
         let thousandths = u32::try_from(throw % 2_001).expect("below 2 001");
         self.mean.saturating_sub(self.jitter) + self.jitter * thousandths / 1_000
+    }
+}
+
+/// Bytes of a body: evenly spread from `least` to `most`, by request and not by chance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodySize {
+    /// The smallest.
+    pub least: usize,
+    /// The largest.
+    pub most: usize,
+}
+
+impl BodySize {
+    /// The largest that may be asked for: what the client refuses is larger.
+    pub const MAX: usize = 64 << 20;
+
+    /// The size of whatever threw `throw`.
+    pub(super) fn of(self, throw: u64) -> usize {
+        let spread = (self.most - self.least) as u64 + 1;
+        self.least + usize::try_from(throw % spread).expect("below a size in memory")
     }
 }
 
@@ -149,6 +172,9 @@ pub enum ConfigError {
     /// Not a latency.
     #[error("latency `{0}` is not like `50ms` or `50ms±20ms`, with the jitter at most the mean")]
     Latency(String),
+    /// Not a body size.
+    #[error("body size `{0}` is not like `20KiB` or `2KiB..200KiB`, at most 64MiB")]
+    BodySize(String),
     /// Not a rate limit.
     #[error("rate limit `{0}` is not like `40/s` or `40/10s`")]
     RateLimit(String),
@@ -172,6 +198,19 @@ impl FromStr for Latency {
         match (duration(mean), duration(jitter)) {
             (Some(mean), Some(jitter)) if jitter <= mean => Ok(Self { mean, jitter }),
             _ => Err(ConfigError::Latency(text.to_owned())),
+        }
+    }
+}
+
+impl FromStr for BodySize {
+    type Err = ConfigError;
+
+    /// `20KiB` or `2KiB..200KiB`.
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let (least, most) = text.split_once("..").unwrap_or((text, text));
+        match (size(least), size(most)) {
+            (Some(least), Some(most)) if least <= most && most <= Self::MAX => Ok(Self { least, most }),
+            _ => Err(ConfigError::BodySize(text.to_owned())),
         }
     }
 }
@@ -229,6 +268,20 @@ impl FromStr for Fault {
     }
 }
 
+/// A whole number with `B`, `KiB` or `MiB`, in bytes.
+fn size(text: &str) -> Option<usize> {
+    let text = text.trim();
+    let unit_at = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = text.split_at(unit_at);
+    let unit = match unit {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        _ => return None,
+    };
+    number.trim().parse::<usize>().ok()?.checked_mul(unit)
+}
+
 /// A number with `us`, `ms`, `s` or `m`; a bare `0` too.
 fn duration(text: &str) -> Option<Duration> {
     let text = text.trim();
@@ -275,6 +328,24 @@ mod tests {
     fn latencies_spread_evenly_over_mean_and_jitter() {
         let latency = Latency { mean: ms(50), jitter: ms(20) };
         assert_eq!([0, 1_000, 2_000].map(|throw| latency.of(throw)), [ms(30), ms(50), ms(70)]);
+    }
+
+    #[test]
+    fn body_sizes_are_read_from_text_and_spread_evenly() {
+        let check = |text: &str, expect: Option<(usize, usize)>| {
+            let expect = expect.map(|(least, most)| BodySize { least, most });
+            assert_eq!(text.parse::<BodySize>().ok(), expect, "{text}");
+        };
+        check("20KiB", Some((20 << 10, 20 << 10)));
+        check("2KiB..200KiB", Some((2 << 10, 200 << 10)));
+        check("0B .. 1 MiB", Some((0, 1 << 20)));
+        check("200KiB..2KiB", None);
+        check("65MiB", None);
+        check("20", None);
+        check("20KB", None);
+        check("-2KiB", None);
+        let size = BodySize { least: 10, most: 12 };
+        assert_eq!([0, 1, 2, 3].map(|throw| size.of(throw)), [10, 11, 12, 10]);
     }
 
     #[test]

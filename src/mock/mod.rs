@@ -47,7 +47,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Auth, Config, ConfigError, Fault, FaultKind, Latency, RateLimit};
+pub use config::{Auth, BodySize, Config, ConfigError, Fault, FaultKind, Latency, RateLimit};
 pub use recordings::RecordingsError;
 pub use server::{Mock, MockError, SLOW, start};
 pub use stats::Stats;

@@ -53,6 +53,11 @@ impl Request {
         }
     }
 
+    /// Whether it asks for a film itself, with whatever is appended, and not for a part or a list.
+    pub(super) fn is_of_a_film(&self) -> bool {
+        matches!(self.below_version().as_deref(), Some(["movie", id]) if id.starts_with(|c: char| c.is_ascii_digit()))
+    }
+
     /// Path and sorted query: what makes two requests the same one.
     pub(super) fn canonical(&self) -> &str {
         &self.canonical

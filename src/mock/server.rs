@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::catalogue::Catalogue;
-use super::config::{Auth, Config, Fault, FaultKind, Latency};
+use super::config::{Auth, BodySize, Config, Fault, FaultKind, Latency};
 use super::dice::mix;
 use super::exports::Exports;
 use super::fault::Faults;
@@ -96,6 +96,7 @@ pub async fn start(config: Config) -> Result<Mock, MockError> {
         counter: Counter::new(config.record),
         auth: config.auth,
         latency: config.latency,
+        body_size: config.body_size,
         retry_after: config.retry_after,
     });
     let tasks = Tasks::default();
@@ -218,6 +219,7 @@ struct State {
     counter: Counter,
     auth: Auth,
     latency: Latency,
+    body_size: Option<BodySize>,
     retry_after: bool,
 }
 
@@ -283,7 +285,11 @@ impl State {
     }
 
     fn answer(&self, request: &Request) -> Answer {
-        self.recorded(request).unwrap_or_else(|| self.api.answer(request))
+        let answer = self.recorded(request).unwrap_or_else(|| self.api.answer(request));
+        match self.body_size {
+            Some(size) if request.is_of_a_film() => answer.padded(size.of(self.throw(request))),
+            _ => answer,
+        }
     }
 
     fn recorded(&self, request: &Request) -> Option<Answer> {
@@ -305,7 +311,11 @@ impl State {
         if self.latency.jitter.is_zero() {
             return self.latency.mean;
         }
+        self.latency.of(self.throw(request))
+    }
+
+    fn throw(&self, request: &Request) -> u64 {
         let request = xxhash_rust::xxh3::xxh3_64(request.canonical().as_bytes());
-        self.latency.of(mix(self.api.catalogue.seed ^ request))
+        mix(self.api.catalogue.seed ^ request)
     }
 }

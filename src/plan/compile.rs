@@ -86,6 +86,7 @@ fn compile_here(spec: Spec, options: &Options) -> Result<Compiled, Faults> {
         params: Arc::new(spec.params),
         api,
         max_failures: spec.max_failures,
+        memory: spec.memory,
         stages,
         item_edges: graph.item_edges,
         groups: graph.groups,

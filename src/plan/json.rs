@@ -8,6 +8,7 @@
 //! | `name`, `description`, `params` | as in the file, with `--set` |
 //! | `api` | `base_url`, `language`, `rate`, `connections`, `timeout_seconds`, `retry` |
 //! | `max_failures` | `{count}` or `{percent}` |
+//! | `memory_bytes` | what bodies, batches and open files may hold |
 //! | `stages` | in the order of the file, see below |
 //! | `edges` | `from`, `port` (`found`, `failed`, `missing`; null for the stage itself), `to`, `carries` (`items`, `documents`, `rows`), `feedback`, `max_depth`, `max_items` |
 //! | `tables` | `name` (the stage), `path`, `format`, `compression`, `order`, `rows`, `columns` of `name`, `type`, `arrow`, `nullable`, `value`, `on_mismatch` |
@@ -73,6 +74,7 @@ pub fn to_json(plan: &Plan, outlook: &Outlook) -> Value {
             MaxFailures::Count(count) => json!({ "count": count }),
             MaxFailures::Percent(share) => json!({ "percent": share }),
         },
+        "memory_bytes": plan.memory,
         "stages": (0..plan.stages.len()).map(|index| stage(plan, index, &cost)).collect::<Vec<_>>(),
         "edges": edges.collect::<Vec<_>>(),
         "tables": plan.tables().map(|(_, table)| self::table(table)).collect::<Vec<_>>(),

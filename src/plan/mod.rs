@@ -84,6 +84,8 @@ pub struct Plan {
     pub api: Api,
     /// How many failed items the run bears.
     pub max_failures: MaxFailures,
+    /// What bodies, batches and buffers of the run may hold, in bytes.
+    pub memory: u64,
     /// Stages in the order of the file.
     pub stages: Vec<StagePlan>,
     /// Item edges from expands to fetches, in the order of the file.
@@ -279,6 +281,18 @@ impl Plan {
     }
 }
 
+/// The share of the memory that results may hold which wait for their turn, all stages together.
+const READY_SHARE: u64 = 4;
+
+impl Plan {
+    /// What results that wait for their turn in one stage may hold, in bytes.
+    pub fn ready_bytes(&self) -> usize {
+        let ordered = |stage: &&StagePlan| stage.order == Order::Input && stage.concurrency.get() > 1;
+        let stages = self.stages.iter().filter(ordered).count().max(1) as u64;
+        usize::try_from(self.memory / READY_SHARE / stages).unwrap_or(usize::MAX).max(1)
+    }
+}
+
 impl StagePlan {
     /// How many values it holds.
     pub fn hands(&self) -> Hands {
@@ -286,8 +300,8 @@ impl StagePlan {
     }
 }
 
-/// Values that wait for their turn, for each one that may be worked on: the reorder window. Four rides out a
-/// request that takes four times as long as the others without a pause; more would hold more bodies.
+/// Values that wait for their turn, for each one that may be worked on, while nothing takes long. Four rides out a request
+/// that takes four times as long as the others; what takes longer is waited for beyond it ([`Hands::ready_bytes`]).
 const WINDOW_PER_WORKER: usize = 4;
 
 /// How many values a stage holds.
@@ -299,14 +313,21 @@ pub struct Hands {
     pub total: usize,
     /// The order in which results leave.
     pub order: Order,
+    /// What results that wait for one that takes long may hold in memory, in bytes; what is beyond waits elsewhere. With 0
+    /// nothing waits beyond `total`.
+    pub ready_bytes: usize,
 }
 
 impl Hands {
+    /// Values between intake and delivery at the very most, wherever they wait: a place takes about a hundred bytes. At
+    /// TMDB's rate that is forty minutes behind one request, and two minutes are the longest that one is tried for.
+    pub const KEYS_MAX: usize = 100_000;
+
     /// The hands of a stage of this `concurrency` whose results leave in this `order`.
     pub fn new(concurrency: NonZeroU32, order: Order) -> Self {
         let working = concurrency.get() as usize;
         // One at a time is in order by itself.
         let total = if order == Order::Input && working > 1 { working * WINDOW_PER_WORKER } else { working };
-        Self { working, total, order }
+        Self { working, total, order, ready_bytes: 0 }
     }
 }

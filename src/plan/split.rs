@@ -52,9 +52,21 @@ impl Parts {
         self.0.as_ref()?.get(part)?.as_ref()
     }
 
+    /// Every place, also those that the answer had nothing for.
+    pub fn places(&self) -> &[Option<Bytes>] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
     /// Bytes of all parts together.
     pub fn bytes(&self) -> usize {
         self.0.iter().flat_map(|parts| parts.iter()).flatten().map(Bytes::len).sum()
+    }
+}
+
+/// Parts by their place.
+impl From<Vec<Option<Bytes>>> for Parts {
+    fn from(places: Vec<Option<Bytes>>) -> Self {
+        Self((!places.is_empty()).then(|| places.into()))
     }
 }
 

@@ -12,7 +12,9 @@ use super::{
     ExpandPlan, FirstPage, ItemEdge, Plan, SeedItems, SeedPlan, Source, StageIndex, StageKind, StagePlan,
     TablePlan,
 };
-use crate::spec::{ExportOrder, Format, Layout, MaxFailures, OnMismatch, Order, Port, RunRate, SortKey};
+use crate::spec::{
+    ExportOrder, Format, Layout, MaxFailures, OnMismatch, Order, Port, RunRate, SortKey, size_text,
+};
 
 /// Where the values of a stage's lines stand.
 const LABEL: usize = 12;
@@ -78,6 +80,7 @@ fn head(plan: &Plan, text: &mut Text) {
         api.retry.attempts, api.timeout, api.retry.max_elapsed
     ));
     text.line(format_args!("  failures    at most {failures}"));
+    text.line(format_args!("  memory      at most {} for what is on its way", size_text(plan.memory)));
     if !plan.params.is_empty() {
         let params: Vec<_> = plan.params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         text.line(format_args!("  params      {}", params.join(", ")));

@@ -151,6 +151,20 @@ impl Column {
         self.nulls.len()
     }
 
+    /// Bytes that are held for the values, about.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let values = match &self.values {
+            Values::Bool(values) => values.capacity() / 8,
+            Values::Int32(values) | Values::Date(values) => 4 * values.capacity(),
+            Values::Int64(values) | Values::Timestamp(values) => 8 * values.capacity(),
+            Values::Float64(values) => 8 * values.capacity(),
+            Values::String(texts) | Values::Json(texts) => 4 * texts.ends.capacity() + texts.bytes.capacity(),
+            Values::List { ends, element, .. } => 4 * ends.capacity() + element.memory_bytes(),
+            Values::Struct { columns, .. } => columns.iter().map(Self::memory_bytes).sum(),
+        };
+        values + self.nulls.allocated_size()
+    }
+
     /// Forgets what stands behind the first `rows` values, complete or not.
     pub(super) fn truncate(&mut self, rows: usize) {
         self.nulls.truncate(rows);

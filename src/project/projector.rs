@@ -140,6 +140,11 @@ impl Projector {
         self.open_rows
     }
 
+    /// Bytes that the open batch holds, about.
+    pub fn memory_bytes(&self) -> usize {
+        self.columns.iter().map(Column::memory_bytes).sum()
+    }
+
     /// What happened so far.
     pub fn counts(&self) -> Counts {
         let mut counts = self.counts.clone();

@@ -1,5 +1,6 @@
 //! What the stages of one run share: the client, the count of failures, the constants of expressions, the listener.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,6 +9,7 @@ use super::error::RunError;
 use super::rows::{self, Ending};
 use super::tally::Tally;
 pub(super) use crate::engine::on_thread;
+use crate::engine::{Demand, Memory, Turn};
 use crate::event::{Event, Listener};
 use crate::plan::expr::RunScope;
 use crate::plan::{Item, RequestTemplate};
@@ -17,6 +19,9 @@ use crate::tmdb::{Answer, AskError, Caller, Client, Failure, Reason};
 /// Shared by all stages.
 pub(super) struct Context {
     pub client: Arc<Client>,
+    pub memory: Memory,
+    /// What each stage asks of memory.
+    pub demands: HashMap<StageId, Demand>,
     pub tally: Tally,
     pub scope: Arc<RunScope>,
     pub listener: Arc<dyn Listener>,
@@ -34,12 +39,15 @@ impl Context {
     /// Asks for page `page` of what `item` makes of `template`: the request and its answer, or why there is none.
     ///
     /// It counts nothing towards `max_failures`: an item may take several requests, and is finished once.
+    ///
+    /// Waits for memory first; the body holds it until its last copy is gone.
     pub(super) async fn ask(
         &self,
         caller: &Caller,
         template: &RequestTemplate,
         item: &Item,
         page: u32,
+        turn: &Turn,
     ) -> Result<Result<(String, Answer), Unanswered>, RunError> {
         let request = match template.fill(&item.fields) {
             Ok(request) => request.page(page),
@@ -57,11 +65,22 @@ impl Context {
         // Known by what it is, whatever else was appended to it.
         let identity = template.identity(&item.fields).expect("what fills a request fills its identity");
         let key = identity.page(page).to_string();
+        let demand = self.demand(&caller.stage);
+        let room = self.memory.reserve(demand, turn).await;
         match self.client.ask(caller, &request).await {
+            Ok(Answer::Document { body, fetched_at }) => {
+                let body = room.fill(demand, body);
+                Ok(Ok((key, Answer::Document { body, fetched_at })))
+            }
             Ok(answer) => Ok(Ok((key, answer))),
             Err(AskError::Failed(failure)) => Ok(Err(Unanswered { key, failure })),
             Err(AskError::Fatal(fatal)) => Err(RunError::Fatal { stage: caller.stage.to_string(), fatal }),
         }
+    }
+
+    /// What a stage asks of memory.
+    pub(super) fn demand(&self, stage: &StageId) -> &Demand {
+        self.demands.get(stage).expect("every stage has its demand")
     }
 
     /// `item` is finished, as there is nothing under `key`: the row of `.missing`.

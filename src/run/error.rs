@@ -106,6 +106,14 @@ pub enum RunError {
         /// The bound.
         most: Duration,
     },
+    /// A result that waited for its turn on disk could not be read.
+    #[error("stage `{stage}`: read a result that waited on disk: {reason}")]
+    Stash {
+        /// The stage.
+        stage: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// A bug in a stage.
     #[error("stage `{stage}` panicked: {message}")]
     Panicked {

@@ -14,7 +14,10 @@ use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::outlets::Outlets;
 use super::rows::Ending;
-use crate::engine::{EdgeId, Frontier, Parcel, Sender, Work, Workers};
+use super::stash::{Page, Pen, Stash, Stashed, Waits, document_bytes};
+use crate::engine::{
+    BODY_OVERHEAD_BYTES, Charge, EdgeId, Frontier, Parcel, Sender, Token, Turn, Work, Workers,
+};
 use crate::event::Event;
 use crate::plan::expr::{EvalError, FieldSet, Json};
 use crate::plan::{Document, ExpandPlan, FirstPage, Item, Parts};
@@ -44,6 +47,7 @@ pub(super) struct Expander {
     pub items: Vec<ItemOutlet>,
     pub outlets: Outlets,
     pub context: Arc<Context>,
+    pub stash: Arc<Stash>,
 }
 
 /// What became of one document.
@@ -58,13 +62,14 @@ pub(super) struct Expanded {
 impl Work for Expander {
     type In = Parcel<Document>;
     type Out = Expanded;
+    type Stashed = Stashed;
     type Error = RunError;
 
     fn workers(&self) -> Option<Arc<Workers>> {
         self.caller.workers.clone()
     }
 
-    async fn work(self: Arc<Self>, parcel: Parcel<Document>) -> Result<Expanded, RunError> {
+    async fn work(self: Arc<Self>, parcel: Parcel<Document>, turn: Turn) -> Result<Expanded, RunError> {
         let mut expanded = Expanded { document: parcel, found: Vec::new(), fed: Vec::new(), ended: None };
         let first = self.first_page(&mut expanded.document.value);
         let item = &expanded.document.value.item;
@@ -75,7 +80,7 @@ impl Work for Expander {
             return Ok(expanded);
         }
         let answers = if self.plan.request.is_some() {
-            let (answers, ended) = self.answers(item, first).await?;
+            let (answers, ended) = self.answers(item, first, &turn).await?;
             expanded.ended = ended;
             answers
         } else {
@@ -86,7 +91,7 @@ impl Work for Expander {
         }
         let (rule, scope, document) =
             (Arc::clone(&self.rule), Arc::clone(&self.context.scope), expanded.document.value.clone());
-        let found = on_thread(move || rule.found(&scope, &document, &answers)).await;
+        let (found, answers) = on_thread(move || (rule.found(&scope, &document, &answers), answers)).await;
         self.context.expressions_failed(
             &self.caller.stage,
             u64::from(found.errors),
@@ -97,7 +102,11 @@ impl Work for Expander {
         self.admit(&mut expanded, &found.items);
         if self.outlets.is_read(Port::Found) {
             let document = &expanded.document.value;
-            expanded.found = found.items.into_iter().map(|found| found_row(document, found)).collect();
+            let bytes = found.items.iter().map(|found| found.body.len() + BODY_OVERHEAD_BYTES).sum();
+            let demand = self.context.demand(&self.caller.stage);
+            let shared = Arc::new((self.context.memory.bodies(bytes, demand, &turn), answers));
+            let rows = found.items.into_iter().map(|found| found_row(document, found, Arc::clone(&shared)));
+            expanded.found = rows.collect();
         }
         Ok(expanded)
     }
@@ -117,6 +126,58 @@ impl Work for Expander {
         }
         self.outlets.send(Port::Main, expanded.document).await?;
         Ok(())
+    }
+
+    fn bytes(&self, expanded: &Expanded) -> usize {
+        expanded.bytes()
+    }
+
+    async fn stash(self: Arc<Self>, expanded: Expanded) -> Result<Stashed, Expanded> {
+        Stash::put(Arc::clone(&self.stash), expanded).await
+    }
+
+    async fn restore(&self, stashed: Stashed, turn: Turn) -> Result<Expanded, RunError> {
+        Stash::restore(Arc::clone(&self.stash), stashed, &self.context, turn).await
+    }
+}
+
+impl Waits for Expanded {
+    fn bytes(&self) -> usize {
+        self.document.bytes() + self.found.iter().map(document_bytes).sum::<usize>()
+    }
+
+    fn token(&self) -> Option<Token> {
+        self.document.token()
+    }
+
+    fn write(&self, pen: &mut Pen) {
+        self.document.write(pen);
+        pen.number(self.found.len());
+        for row in &self.found {
+            pen.document(row);
+        }
+        pen.number(self.fed.len());
+        for (outlet, items) in &self.fed {
+            pen.number(*outlet);
+            pen.number(items.len());
+            for item in items {
+                pen.item(item);
+            }
+        }
+        pen.number(usize::from(self.ended.is_some()));
+        if let Some(ending) = &self.ended {
+            ending.write(pen);
+        }
+    }
+
+    fn read(page: &mut Page, token: Option<Token>) -> Self {
+        let document = Parcel::read(page, token);
+        let found = (0..page.number()).map(|_| page.document()).collect();
+        let fed = (0..page.number())
+            .map(|_| (page.number(), (0..page.number()).map(|_| page.item()).collect()))
+            .collect();
+        let ended = (page.number() == 1).then(|| Ending::read(page));
+        Self { document, found, fed, ended }
     }
 }
 
@@ -161,12 +222,13 @@ impl Expander {
         &self,
         item: &Item,
         first: Option<Bytes>,
+        turn: &Turn,
     ) -> Result<(Vec<Bytes>, Option<Ending>), RunError> {
         let template = self.plan.request.as_ref().expect("asked only where there is a request");
         let mut page = if first.is_some() { 2 } else { 1 };
         let mut answers: Vec<Bytes> = first.into_iter().collect();
         while answers.first().map_or(1, |first| pages_of(first, self.plan.pages)) >= page {
-            match self.context.ask(&self.caller, template, item, page).await? {
+            match self.context.ask(&self.caller, template, item, page, turn).await? {
                 Ok((_, Answer::Document { body, .. })) => answers.push(body),
                 Ok((key, Answer::Missing { fetched_at })) => {
                     return Ok((answers, Some(self.context.missing(&self.caller, item, key, fetched_at))));
@@ -207,8 +269,8 @@ fn found_item(parent: &Item, found: &Found, keeps: &FieldSet) -> Item {
     }
 }
 
-/// A found item as a row of `.found`.
-fn found_row(document: &Document, found: Found) -> Document {
+/// A found item as a row of `.found`, whose body shares the memory of all of them and what they were found in.
+fn found_row(document: &Document, found: Found, shared: Arc<(Charge, Vec<Bytes>)>) -> Document {
     let fields = Json::parse(&found.body).map_or(serde_json::Value::Null, |json| json.to_value());
     let parent = &document.item;
     Document::new(
@@ -219,7 +281,7 @@ fn found_row(document: &Document, found: Found) -> Document {
             depth: parent.depth + 1,
             rank: found.rank,
         },
-        found.body,
+        Charge::hold_shared(shared, found.body),
         document.fetched_at,
     )
 }

@@ -6,7 +6,8 @@ use super::context::Context;
 use super::error::RunError;
 use super::outlets::Outlets;
 use super::rows::Ending;
-use crate::engine::{Parcel, Work, Workers};
+use super::stash::{Page, Pen, Stash, Stashed, Waits, document_bytes};
+use crate::engine::{Parcel, Token, Turn, Work, Workers};
 use crate::event::Event;
 use crate::plan::{Document, FetchPlan, Item, split};
 use crate::spec::Port;
@@ -24,24 +25,31 @@ pub(super) struct Fetcher {
     pub caller: Caller,
     pub outlets: Outlets,
     pub context: Arc<Context>,
+    pub stash: Arc<Stash>,
 }
 
 impl Work for Fetcher {
     type In = Parcel<Item>;
     type Out = Fetched;
+    type Stashed = Stashed;
     type Error = RunError;
 
     fn workers(&self) -> Option<Arc<Workers>> {
         self.caller.workers.clone()
     }
 
-    async fn work(self: Arc<Self>, parcel: Parcel<Item>) -> Result<Fetched, RunError> {
+    async fn work(self: Arc<Self>, parcel: Parcel<Item>, turn: Turn) -> Result<Fetched, RunError> {
         let Parcel { value: item, token } = parcel;
         self.context.listener.hear(&Event::ItemAdmitted { stage: self.caller.stage.clone() });
-        match self.context.ask(&self.caller, &self.plan.request, &item, 1).await? {
+        match self.context.ask(&self.caller, &self.plan.request, &item, 1, &turn).await? {
             Ok((_, Answer::Document { body, fetched_at })) => {
                 self.context.tally.answered();
-                let (body, parts) = split(&body, &self.plan.parts);
+                let (mut body, parts) = split(&body, &self.plan.parts);
+                if !parts.places().is_empty() {
+                    // It is a copy; the parts are pieces of the answer.
+                    let demand = self.context.demand(&self.caller.stage);
+                    body = self.context.memory.bodies(body.len(), demand, &turn).hold(body);
+                }
                 let document = Document { item, body, fetched_at: Some(fetched_at), parts };
                 Ok(Fetched::Document(Parcel { value: document, token }))
             }
@@ -58,5 +66,53 @@ impl Work for Fetcher {
             Fetched::Ended(ending) => self.outlets.send(ending.port, Parcel::loose(ending.row)).await?,
         }
         Ok(())
+    }
+
+    fn bytes(&self, fetched: &Fetched) -> usize {
+        fetched.bytes()
+    }
+
+    async fn stash(self: Arc<Self>, fetched: Fetched) -> Result<Stashed, Fetched> {
+        Stash::put(Arc::clone(&self.stash), fetched).await
+    }
+
+    async fn restore(&self, stashed: Stashed, turn: Turn) -> Result<Fetched, RunError> {
+        Stash::restore(Arc::clone(&self.stash), stashed, &self.context, turn).await
+    }
+}
+
+impl Waits for Fetched {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Document(parcel) => parcel.bytes(),
+            Self::Ended(ending) => document_bytes(&ending.row),
+        }
+    }
+
+    fn token(&self) -> Option<Token> {
+        match self {
+            Self::Document(parcel) => parcel.token(),
+            Self::Ended(_) => None,
+        }
+    }
+
+    fn write(&self, pen: &mut Pen) {
+        match self {
+            Self::Document(parcel) => {
+                pen.number(0);
+                parcel.write(pen);
+            }
+            Self::Ended(ending) => {
+                pen.number(1);
+                ending.write(pen);
+            }
+        }
+    }
+
+    fn read(page: &mut Page, token: Option<Token>) -> Self {
+        match page.number() {
+            0 => Self::Document(Parcel::read(page, token)),
+            _ => Self::Ended(Ending::read(page)),
+        }
     }
 }

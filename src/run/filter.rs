@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::outlets::Outlets;
-use crate::engine::{Parcel, Work};
+use super::stash::{Stash, Stashed, Waits as _};
+use crate::engine::{Parcel, Turn, Work};
 use crate::plan::expr::{EvalError, Input, Scope};
 use crate::plan::{Document, FilterPlan};
 use crate::spec::{Port, StageId};
@@ -16,14 +17,16 @@ pub(super) struct Sieve {
     pub plan: FilterPlan,
     pub outlets: Outlets,
     pub context: Arc<Context>,
+    pub stash: Arc<Stash>,
 }
 
 impl Work for Sieve {
     type In = Parcel<Document>;
     type Out = Option<Parcel<Document>>;
+    type Stashed = Stashed;
     type Error = RunError;
 
-    async fn work(self: Arc<Self>, parcel: Parcel<Document>) -> Result<Self::Out, RunError> {
+    async fn work(self: Arc<Self>, parcel: Parcel<Document>, _: Turn) -> Result<Self::Out, RunError> {
         let (scope, where_) = (Arc::clone(&self.context.scope), self.plan.where_.clone());
         let document = parcel.value.clone();
         let truth = on_thread(move || Scope::new(&scope, &document).holds(&where_, Input::Document)).await;
@@ -40,5 +43,17 @@ impl Work for Sieve {
             self.outlets.send(Port::Main, parcel).await?;
         }
         Ok(())
+    }
+
+    fn bytes(&self, passed: &Self::Out) -> usize {
+        passed.bytes()
+    }
+
+    async fn stash(self: Arc<Self>, passed: Self::Out) -> Result<Stashed, Self::Out> {
+        Stash::put(Arc::clone(&self.stash), passed).await
+    }
+
+    async fn restore(&self, stashed: Stashed, turn: Turn) -> Result<Self::Out, RunError> {
+        Stash::restore(Arc::clone(&self.stash), stashed, &self.context, turn).await
     }
 }

@@ -19,15 +19,17 @@ use super::filter::Sieve;
 use super::outlets::Outlets;
 use super::seed::{SeedReader, Seeder};
 use super::seed_file::SeedFile;
+use super::stash::Stash;
 use super::table::{TableSink, table};
 use super::tally::Tally;
 use crate::engine::{
-    Crew, EdgeId, Feed, Frontier, FrontierPlan, KeyOf, Parcel, Receiver, Slot, Workers, edge, run_stage,
+    Crew, Demand, EdgeId, Feed, Frontier, FrontierPlan, KeyOf, Memory, Parcel, Receiver, Slot, Workers, edge,
+    run_stage,
 };
 use crate::event::{Event, Listener};
 use crate::plan::expr::{FieldSet, RunScope};
 use crate::plan::{
-    Document, Item, Plan, SEED_BUFFER, SeedItems, Source, StageIndex, StageKind, StagePlan, TablePlan,
+    Document, Hands, Item, Plan, SEED_BUFFER, SeedItems, Source, StageIndex, StageKind, StagePlan, TablePlan,
 };
 use crate::project::ExpandRule;
 use crate::spec::Port;
@@ -117,8 +119,11 @@ pub(super) async fn flow_from<S: TableSink>(
 
 /// What the stages of a run share.
 pub(super) fn context(plan: &Plan, client: Arc<Client>, options: FlowOptions) -> Arc<Context> {
+    let demands = plan.stages.iter().enumerate();
     Arc::new(Context {
         client,
+        memory: Memory::new(usize::try_from(plan.memory).unwrap_or(usize::MAX)),
+        demands: demands.map(|(place, stage)| (stage.id.clone(), Demand::new(place))).collect(),
         tally: Tally::new(plan.max_failures),
         scope: Arc::new(RunScope { params: Arc::clone(&plan.params), run: options.run }),
         listener: options.listener,
@@ -147,7 +152,12 @@ pub(super) fn start(
             }
             result
         };
-        let (name, hands, context) = (stage.id.to_string(), stage.hands(), Arc::clone(context));
+        let (name, context) = (stage.id.to_string(), Arc::clone(context));
+        // Results that wait for one that takes long.
+        let hands = Hands { ready_bytes: plan.ready_bytes(), ..stage.hands() };
+        let stash = Arc::new(Stash::new(stage.id.clone()));
+        let memory = context.memory.clone();
+        let is_short = move || memory.is_short();
         match &stage.kind {
             StageKind::Seed(seed) => {
                 let readers = wires.seed_readers.remove(&index).unwrap_or_default();
@@ -161,8 +171,11 @@ pub(super) fn start(
             StageKind::Fetch(plan) => {
                 let items = wires.items.remove(&index).expect("every fetch has a frontier");
                 let caller = caller(stage, &context.client);
-                let fetcher = Fetcher { plan: plan.clone(), caller, outlets, context };
-                crew.spawn(name, async move { done(run_stage(hands, items, Arc::new(fetcher)).await) });
+                let fetcher = Fetcher { plan: plan.clone(), caller, outlets, context, stash };
+                crew.spawn(
+                    name,
+                    async move { done(run_stage(hands, items, Arc::new(fetcher), is_short).await) },
+                );
             }
             StageKind::Expand(expand) => {
                 let rule = ExpandRule {
@@ -179,14 +192,19 @@ pub(super) fn start(
                     items: wires.item_outlets.remove(&index).unwrap_or_default(),
                     outlets,
                     context,
+                    stash,
                 };
                 let documents = merged(crew, &stage.id.to_string(), documents, stage.buffer);
-                crew.spawn(name, async move { done(run_stage(hands, documents, Arc::new(expander)).await) });
+                crew.spawn(name, async move {
+                    done(run_stage(hands, documents, Arc::new(expander), is_short).await)
+                });
             }
             StageKind::Filter(plan) => {
                 let documents = merged(crew, &stage.id.to_string(), documents, stage.buffer);
-                let sieve = Sieve { stage: stage.id.clone(), plan: plan.clone(), outlets, context };
-                crew.spawn(name, async move { done(run_stage(hands, documents, Arc::new(sieve)).await) });
+                let sieve = Sieve { stage: stage.id.clone(), plan: plan.clone(), outlets, context, stash };
+                crew.spawn(name, async move {
+                    done(run_stage(hands, documents, Arc::new(sieve), is_short).await)
+                });
             }
             StageKind::Project(plan) => {
                 let task = tables(index, Arc::clone(plan), documents);

@@ -29,6 +29,8 @@ mod seed_file;
 mod show;
 mod sight;
 mod spool;
+mod stash;
+mod stash_file;
 mod table;
 mod tally;
 

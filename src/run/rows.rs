@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::stash::{Page, Pen};
 use crate::plan::{Document, Item};
 use crate::spec::{Port, StageId};
 use crate::tmdb::Failure;
@@ -21,6 +22,20 @@ pub(super) struct Ending {
     pub port: Port,
     /// The row.
     pub row: Document,
+}
+
+impl Ending {
+    /// Writes it for the time that it waits on disk.
+    pub(super) fn write(&self, pen: &mut Pen) {
+        pen.number(usize::from(self.port == Port::Failed));
+        pen.document(&self.row);
+    }
+
+    /// Reads it back.
+    pub(super) fn read(page: &mut Page) -> Self {
+        let port = if page.number() == 1 { Port::Failed } else { Port::Missing };
+        Self { port, row: page.document() }
+    }
 }
 
 #[derive(Serialize)]

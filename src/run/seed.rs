@@ -1,5 +1,6 @@
 //! A seed at work: items from nothing, in order, each kept only as far as its readers need it.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,7 +12,7 @@ use super::error::RunError;
 use super::outlets::Outlets;
 use super::rows::Ending;
 use super::seed_file::SeedFile;
-use crate::engine::{Closed, Parcel, Sender, Work, Workers, edge, run_stage};
+use crate::engine::{Closed, Parcel, Sender, Turn, Work, Workers, edge, run_stage};
 use crate::event::Event;
 use crate::plan::expr::{EvalError, FieldSet, Input, Json, Scope};
 use crate::plan::{Document, Hands, Item, SeedItems, SeedPlan};
@@ -156,7 +157,7 @@ impl Seeder {
 
     /// Reads the first page, then as many more as it says there are, several at once and in order.
     async fn hand_out_pages(self: Arc<Self>) -> Result<(), Stop> {
-        let first = Arc::clone(&self).work(1).await?;
+        let first = Arc::clone(&self).work(1, Turn::alone()).await?;
         let pages = first.pages;
         self.deliver(first).await?;
         let (numbers, queue) = edge(1);
@@ -169,7 +170,7 @@ impl Seeder {
             }
         };
         let hands = self.hands;
-        let ((), read) = tokio::join!(count, run_stage(hands, queue, self));
+        let ((), read) = tokio::join!(count, run_stage(hands, queue, self, || false));
         read
     }
 
@@ -235,19 +236,20 @@ impl Seeder {
 impl Work for Seeder {
     type In = u32;
     type Out = Page;
+    type Stashed = Infallible;
     type Error = Stop;
 
     fn workers(&self) -> Option<Arc<Workers>> {
         self.caller.workers.clone()
     }
 
-    async fn work(self: Arc<Self>, page: u32) -> Result<Page, Stop> {
+    async fn work(self: Arc<Self>, page: u32, turn: Turn) -> Result<Page, Stop> {
         let SeedItems::Pages { request, pages: wanted, items } = &self.plan.source else {
             unreachable!("only a list has pages")
         };
         let item = Item::seed(json!({ "page": page }));
         let none = |ending| Page { items: Vec::new(), ended: Some(ending), pages: 1 };
-        let body = match self.context.ask(&self.caller, request, &item, page).await? {
+        let body = match self.context.ask(&self.caller, request, &item, page, &turn).await? {
             Ok((_, Answer::Document { body, .. })) => body,
             // Without its first page there is no list, and what was published would be empty.
             Ok((key, Answer::Missing { .. })) if page == 1 => {
@@ -290,6 +292,19 @@ impl Work for Seeder {
             self.offer(item).await?;
         }
         Ok(())
+    }
+
+    /// A list has at most 500 pages, which wait where they are.
+    fn bytes(&self, _: &Page) -> usize {
+        0
+    }
+
+    async fn stash(self: Arc<Self>, page: Page) -> Result<Infallible, Page> {
+        Err(page)
+    }
+
+    async fn restore(&self, stashed: Infallible, _: Turn) -> Result<Page, Stop> {
+        match stashed {}
     }
 }
 

@@ -15,7 +15,7 @@ use arrow::record_batch::RecordBatch;
 use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::spool::Spool;
-use crate::engine::{Closed, Parcel, Receiver, Sender, edge};
+use crate::engine::{Charge, Closed, Parcel, Receiver, Sender, edge};
 use crate::event::{ColumnLoss, Event};
 use crate::plan::{BATCH_ROWS, DECODE_DOCUMENTS, Document, TablePlan, WRITER_BUFFER};
 use crate::project::{ColumnCounts, Projector};
@@ -31,6 +31,11 @@ pub trait TableSink: Send + 'static {
 
     /// Ends the table; nothing is visible yet. Blocks.
     fn finish(self) -> Result<Self::Staged, SinkError>;
+
+    /// Bytes that it holds in memory now, about.
+    fn memory_bytes(&self) -> usize {
+        0
+    }
 }
 
 impl TableSink for TableWriter {
@@ -43,11 +48,15 @@ impl TableSink for TableWriter {
     fn finish(self) -> Result<StagedTable, SinkError> {
         TableWriter::finish(self)
     }
+
+    fn memory_bytes(&self) -> usize {
+        TableWriter::memory_bytes(self)
+    }
 }
 
 /// What goes to a writer. That its channel closes without `End` means that the run failed.
 enum ToWriter {
-    Batch(RecordBatch),
+    Batch(RecordBatch, Charge),
     End,
 }
 
@@ -61,7 +70,7 @@ pub(super) async fn table<S: TableSink>(
     context: Arc<Context>,
 ) -> Result<(), RunError> {
     let (batches, queue) = edge(WRITER_BUFFER);
-    let writer = write(sink, queue);
+    let writer = write(sink, queue, context.memory.table(0));
     let project = async {
         let mut inputs = inputs.into_iter();
         let first = inputs.next().expect("a project reads something");
@@ -85,7 +94,8 @@ pub(super) async fn table<S: TableSink>(
                 .await;
                 stored = back;
                 let Some(batch) = batch? else { break };
-                batches.send(ToWriter::Batch(batch)).await?;
+                let charge = context.memory.table(batch.get_array_memory_size());
+                batches.send(ToWriter::Batch(batch, charge)).await?;
             }
         }
         batches.send(ToWriter::End).await?;
@@ -116,6 +126,7 @@ async fn decode(
     context: &Context,
 ) -> Result<(), RunError> {
     let mut projector = Projector::new(Arc::clone(plan), Arc::clone(&context.scope), BATCH_ROWS);
+    let mut open = context.memory.table(projector.memory_bytes());
     loop {
         // Never more documents than the open batch has room for, so that what is on its way is known.
         let room = DECODE_DOCUMENTS.min(BATCH_ROWS - projector.open_rows()).max(1);
@@ -130,10 +141,12 @@ async fn decode(
         })
         .await;
         projector = back;
+        open.resize(projector.memory_bytes());
         for batch in full? {
             hand_on(plan, batch, &to, context).await?;
         }
     }
+    drop(open);
     let (last, counts) = on_thread(move || (projector.finish(), projector.counts())).await;
     if let Some(batch) = last {
         hand_on(plan, batch, &to, context).await?;
@@ -190,7 +203,10 @@ async fn hand_on(
 ) -> Result<(), RunError> {
     let rows = batch.num_rows();
     match to {
-        Destination::Writer(batches) => batches.send(ToWriter::Batch(batch)).await?,
+        Destination::Writer(batches) => {
+            let charge = context.memory.table(batch.get_array_memory_size());
+            batches.send(ToWriter::Batch(batch, charge)).await?;
+        }
         Destination::Spool(spool) => {
             let spool = spool.clone();
             on_thread(move || spool.push(&batch)).await?;
@@ -204,16 +220,19 @@ async fn hand_on(
 async fn write<S: TableSink>(
     mut sink: S,
     mut queue: Receiver<ToWriter>,
+    mut open: Charge,
 ) -> Result<Option<S::Staged>, SinkError> {
     while let Some(message) = queue.recv().await {
         match message {
-            ToWriter::Batch(batch) => {
+            ToWriter::Batch(batch, charge) => {
                 let (back, result) = on_thread(move || {
                     let result = sink.write(&batch);
+                    drop((batch, charge));
                     (sink, result)
                 })
                 .await;
                 sink = back;
+                open.resize(sink.memory_bytes());
                 result?;
             }
             ToWriter::End => return on_thread(move || sink.finish()).await.map(Some),

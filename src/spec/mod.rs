@@ -33,7 +33,7 @@ mod tree;
 mod yaml;
 
 pub use decode::{ABOUT_THE_ADDRESS, BaseUrlError, Parsed, Rejected, parse, parse_base_url};
-pub(crate) use decode::{is_pipeline_name, parse_duration};
+pub(crate) use decode::{is_pipeline_name, parse_duration, size_text};
 pub use fault::{FAULTS_MAX, Fault, Faults, Severity, clip};
 pub(crate) use language::APPEND_MAX;
 pub use model::*;

@@ -82,6 +82,8 @@ pub struct Spec {
     pub api: Api,
     /// `max_failures`.
     pub max_failures: MaxFailures,
+    /// `memory`, in bytes: 16 MiB to 1 TiB. Default 256 MiB.
+    pub memory: u64,
     /// `stages`, in the order of the file.
     pub stages: Vec<Stage>,
 }

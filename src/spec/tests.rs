@@ -202,6 +202,7 @@ fn defaults_stand_where_the_file_says_nothing() {
     assert_eq!(spec.api.rate.limit().map(|rate| rate.to_string()).as_deref(), Some("40/s"));
     assert_eq!((spec.api.connections.get(), spec.api.retry.attempts.get()), (20, 5));
     assert_eq!(spec.max_failures, MaxFailures::Count(0));
+    assert_eq!(spec.memory, 256 << 20);
     let Kind::Seed(Seed { source: SeedSource::Path { pages, .. }, .. }) = &spec.stages[0].kind else {
         panic!("a seed with a path")
     };

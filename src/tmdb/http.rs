@@ -186,7 +186,13 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Response { status, retry_after, content_type, validators, redirect, body: Bytes::from(body) })
+        // What grew by doubling may hold twice of what came, for as long as the body waits somewhere.
+        let body = if body.capacity() > body.len() + body.len() / 8 {
+            Bytes::copy_from_slice(&body)
+        } else {
+            body.freeze()
+        };
+        Ok(Response { status, retry_after, content_type, validators, redirect, body })
     }
 
     /// The client for files: bytes as they are sent, no header of the API's.

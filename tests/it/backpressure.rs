@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use tmdb_etl::engine::Budget;
 use tmdb_etl::event::{Event, Listener};
@@ -17,8 +18,42 @@ use tmdb_etl::tmdb::{Client, Response, Transport, TransportError};
 use tokio_util::sync::CancellationToken;
 
 /// Answers every request at once; panics on the path that it is told to.
+#[derive(Default)]
 struct Echo {
     panics_on: Option<&'static str>,
+    /// Spaces behind each answer.
+    padding: usize,
+    alive: Arc<Alive>,
+}
+
+/// Bytes of bodies that are still somewhere, and the most that ever were.
+#[derive(Default)]
+struct Alive {
+    bytes: AtomicUsize,
+    most: AtomicUsize,
+}
+
+/// A body that knows when its last copy is gone.
+struct Body(String, Arc<Alive>);
+
+impl Body {
+    fn bytes(text: String, alive: &Arc<Alive>) -> Bytes {
+        let bytes = alive.bytes.fetch_add(text.len(), Ordering::SeqCst) + text.len();
+        alive.most.fetch_max(bytes, Ordering::SeqCst);
+        Bytes::from_owner(Self(text, Arc::clone(alive)))
+    }
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.1.bytes.fetch_sub(self.0.len(), Ordering::SeqCst);
+    }
 }
 
 impl Transport for Echo {
@@ -30,7 +65,8 @@ impl Transport for Echo {
         Box::pin(async move {
             assert_ne!(Some(request.path()), self.panics_on, "the wire is cut");
             let id = request.path().rsplit('/').next().unwrap();
-            Ok(Response { status: 200, body: format!(r#"{{"id":{id}}}"#).into(), ..Response::default() })
+            let text = format!(r#"{{"id":{id}}}{:padding$}"#, "", padding = self.padding);
+            Ok(Response { status: 200, body: Body::bytes(text, &self.alive), ..Response::default() })
         })
     }
 }
@@ -81,9 +117,9 @@ fn plan(stages: &str) -> Plan {
         .plan
 }
 
-fn client(panics_on: Option<&'static str>, plan: &Plan, listener: Arc<dyn Listener>) -> Arc<Client> {
+fn client(echo: Echo, plan: &Plan, listener: Arc<dyn Listener>) -> Arc<Client> {
     let budget = Budget::new(plan.api.connections, plan.api.rate, 1);
-    Arc::new(Client::new(Arc::new(Echo { panics_on }), budget, plan.api.retry, 1, listener))
+    Arc::new(Client::new(Arc::new(echo), budget, plan.api.retry, 1, listener))
 }
 
 fn options(listener: Arc<dyn Listener>) -> FlowOptions {
@@ -95,8 +131,12 @@ async fn check(stages: &str) {
     let plan = plan(stages);
     let expect = plan.in_flight_when_blocked().expect("a line");
     let (seeded, sink) = (Arc::new(Seeded::default()), Blocked::default());
-    let flowing =
-        flow(&plan, client(None, &plan, seeded.clone()), vec![sink.clone()], options(seeded.clone()));
+    let flowing = flow(
+        &plan,
+        client(Echo::default(), &plan, seeded.clone()),
+        vec![sink.clone()],
+        options(seeded.clone()),
+    );
     let watching = async {
         // Yielding lets every other task have its turn; when all of them wait, the count stands.
         while !sink.holds.load(Ordering::SeqCst) || seeded.0.load(Ordering::SeqCst) < expect {
@@ -134,6 +174,51 @@ async fn blocked_writer_stops_the_seed_at_the_number_that_the_plan_says() {
 }
 
 #[tokio::test]
+async fn blocked_writer_stops_the_fetching_when_the_memory_is_full() {
+    const MEMORY: usize = 2 << 20;
+    const BODY: usize = 20_000;
+    for order in ["input", "arrival"] {
+        // The buffers alone would take 160 MB.
+        let mut plan = plan(&format!(
+            "  ids: {{kind: seed, range: 1..5000}}\n  movies: {{kind: fetch, path: '/movie/{{id}}', concurrency: 16, buffer: 4000}}\n  \
+             some: {{kind: filter, where: '.id > 0', buffer: 4000}}\n{TABLE}, order: {order}, buffer: 4000}}\n"
+        ));
+        plan.memory = MEMORY as u64;
+        let alive = Arc::new(Alive::default());
+        let echo = Echo { padding: BODY, alive: Arc::clone(&alive), ..Echo::default() };
+        let (seeded, sink) = (Arc::new(Seeded::default()), Blocked::default());
+        let flowing =
+            flow(&plan, client(echo, &plan, seeded.clone()), vec![sink.clone()], options(seeded.clone()));
+        let watching = async {
+            // Full, but for the last bodies that did not fit; batches that fill up on the way make room once more.
+            let is_full = || alive.bytes.load(Ordering::SeqCst) >= MEMORY - 5 * BODY;
+            loop {
+                while !sink.holds.load(Ordering::SeqCst) || !is_full() {
+                    tokio::task::yield_now().await;
+                }
+                for _ in 0..20_000 {
+                    tokio::task::yield_now().await;
+                }
+                if is_full() {
+                    break;
+                }
+            }
+            *sink.open.0.lock().unwrap() = true;
+            sink.open.1.notify_all();
+        };
+        let both = async { tokio::join!(flowing, watching) };
+        let (flowed, ()) =
+            tokio::time::timeout(Duration::from_mins(2), both).await.expect("the memory is never full");
+        flowed.unwrap();
+        assert_eq!(sink.rows.load(Ordering::SeqCst), 5000);
+        assert_eq!(alive.bytes.load(Ordering::SeqCst), 0);
+        // The sixteen that are asked for at once may turn out larger than expected.
+        let most = alive.most.load(Ordering::SeqCst);
+        assert!(most <= MEMORY + 16 * BODY, "{order}: {most} bytes");
+    }
+}
+
+#[tokio::test]
 async fn panic_in_a_stage_ends_the_run_and_names_the_stage() {
     let plan = plan(&format!(
         "  ids: {{kind: seed, range: 1..40000}}\n  movies: {{kind: fetch, path: '/movie/{{id}}'}}\n{TABLE}}}\n"
@@ -141,7 +226,7 @@ async fn panic_in_a_stage_ends_the_run_and_names_the_stage() {
     let listener: Arc<dyn Listener> = Arc::new(Seeded::default());
     let sink = Blocked::default();
     *sink.open.0.lock().unwrap() = true;
-    let client = client(Some("/movie/777"), &plan, listener.clone());
+    let client = client(Echo { panics_on: Some("/movie/777"), ..Echo::default() }, &plan, listener.clone());
     let error = flow(&plan, client, vec![sink], options(listener)).await.err().expect("it cannot end well");
     let RunError::Panicked { stage, message } = error else { panic!("{error}") };
     assert_eq!(stage, "movies");

@@ -101,10 +101,16 @@ impl World {
     }
 }
 
+const MINUTE: Duration = Duration::from_mins(1);
+
 /// A wire with random latency and faults that watches the limits.
 struct Wire {
     world: World,
     dice: Mutex<fastrand::Rng>,
+    /// A path that takes a minute.
+    slow: Option<&'static str>,
+    /// No request fails.
+    faultless: bool,
     state: Mutex<Watch>,
 }
 
@@ -147,8 +153,9 @@ impl Transport for Wire {
             let asked = if page > 1 { format!("{path} {page}") } else { path.clone() };
             let (latency, fault) = {
                 let mut dice = self.dice.lock().unwrap();
-                (Duration::from_millis(dice.u64(0..200)), dice.u8(..100))
+                (Duration::from_millis(dice.u64(0..200)), if self.faultless { 100 } else { dice.u8(..100) })
             };
+            let latency = if self.slow == Some(&*path) { MINUTE } else { latency };
             {
                 let mut watch = self.state.lock().unwrap();
                 watch.in_flight += 1;
@@ -314,7 +321,7 @@ fn concurrency_and_buffer(dice: &mut fastrand::Rng) -> String {
 #[expect(clippy::format_push_string, reason = "a text of a few lines, once for each simulation")]
 fn yaml(dice: &mut fastrand::Rng, seeds: &[i64], edges: &[Edge], order: &str, rate: &str) -> String {
     let mut text = format!(
-        "version: 1\nname: sim\napi: {{base_url: 'https://sim.test/3', rate: {rate}, connections: 20, retry: {{attempts: 8}}}}\n\
+        "version: 1\nname: sim\napi: {{base_url: 'https://sim.test/3', rate: {rate}, connections: 20, retry: {{attempts: 8, max_elapsed: 10m}}}}\n\
          max_failures: 0\nstages:\n  start: {{kind: seed, ids: {seeds:?}}}\n"
     );
     text += &format!("  movies: {{kind: fetch, path: '/movie/{{id}}', {}}}\n", concurrency_and_buffer(dice));
@@ -394,8 +401,17 @@ fn compile(text: &str) -> Plan {
 
 /// Runs a pipeline over a world; the rows of each table, and what the wire saw.
 async fn run(plan: &Plan, world: World, seed: u64) -> (BTreeMap<String, Vec<Vec<i64>>>, Arc<Wire>) {
-    let wire =
-        Arc::new(Wire { world, dice: Mutex::new(fastrand::Rng::with_seed(seed)), state: Mutex::default() });
+    run_over(plan, Wire { slow: None, faultless: false, ..wire(world, seed) }, seed).await
+}
+
+fn wire(world: World, seed: u64) -> Wire {
+    let dice = Mutex::new(fastrand::Rng::with_seed(seed));
+    Wire { world, dice, slow: None, faultless: true, state: Mutex::default() }
+}
+
+/// Runs a pipeline over a wire.
+async fn run_over(plan: &Plan, wire: Wire, seed: u64) -> (BTreeMap<String, Vec<Vec<i64>>>, Arc<Wire>) {
+    let wire = Arc::new(wire);
     let budget = Budget::new(plan.api.connections, plan.api.rate, seed);
     let client = Client::new(wire.clone(), budget, plan.api.retry, seed, Arc::new(Deaf));
     let sinks: Vec<Memory> = plan.tables().map(|_| Memory::default()).collect();
@@ -477,8 +493,12 @@ fn simulate(seed: u64) {
         let text = yaml(&mut dice, &seeds, &edges, order, rate);
         let context = || format!("seed {seed}\n{text}");
         let expected = oracle(&world, &seeds, &edges);
-        let plan = compile(&text);
-        let (rows_of, network) = run(&plan, world, seed).await;
+        let mut plan = compile(&text);
+        // From room for nothing, where every stage goes on one by one, to enough.
+        plan.memory = [1, 3_000, 60_000, 256 << 20][dice.usize(..4)];
+        let slow = dice.bool().then_some("/movie/1");
+        let (rows_of, network) =
+            run_over(&plan, Wire { slow, faultless: false, ..wire(world, seed) }, seed).await;
         let check = |table: String, expect: Option<&Vec<Vec<i64>>>| {
             let mut rows = rows_of.get(&table).cloned().unwrap_or_default();
             let mut expect = expect.cloned().unwrap_or_default();
@@ -529,6 +549,77 @@ fn every_crawl_ends_and_equals_breadth_first_search() {
     };
     for seed in first..first + count {
         simulate(seed);
+    }
+}
+
+/// Rows of each table, and how long the run took on the paused clock.
+fn timed(
+    stages: &str,
+    films: i64,
+    (concurrency, buffer, seed): (u32, usize, u64),
+    slow: Option<&'static str>,
+    memory: u64,
+) -> (BTreeMap<String, Vec<Vec<i64>>>, Duration) {
+    let text = format!(
+        "version: 1\nname: sim\napi: {{base_url: 'https://sim.test/3', rate: none, connections: 256, timeout: 2m}}\n\
+         stages:\n  start: {{kind: seed, range: 1..{films}}}\n{stages}"
+    );
+    let mut plan = compile(&text);
+    plan.memory = memory;
+    for stage in &mut plan.stages {
+        stage.concurrency = NonZeroU32::new(concurrency).unwrap();
+        stage.buffer = buffer;
+    }
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async move {
+        let mut world = World { per_page: 20, ..World::default() };
+        for film in 1..=films {
+            if film % 50 != 0 {
+                world.similar.insert(film, vec![film + 1, film * 7 % films]);
+            }
+        }
+        let started = Instant::now();
+        let (rows, _) = run_over(&plan, Wire { slow, ..wire(world, seed) }, seed).await;
+        (rows, started.elapsed())
+    })
+}
+
+#[test]
+fn one_id_that_takes_a_minute_costs_nothing_elsewhere() {
+    let table = |name: &str, from: &str| {
+        format!(
+            "  {name}: {{kind: project, from: {from}, columns: {{id: int64}}, output: {{path: {name}.parquet}}}}\n"
+        )
+    };
+    let fetch = "  movies: {kind: fetch, path: '/movie/{id}'}\n";
+    let plain = format!("{fetch}{}", table("films", "movies"));
+    let asked = format!(
+        "{fetch}  similar: {{kind: expand, path: '/movie/{{id}}/similar', fuse: false}}\n  some: {{kind: filter, where: '.id % 3 > 0'}}\n{}{}{}",
+        table("films", "some"),
+        table("found", "similar.found"),
+        table("missing", "movies.missing"),
+    );
+    // Beside the room for everything, one in which all that waits has to wait on disk.
+    for (stages, slow, films, memory) in [
+        (&plain, "/movie/3", 1500, 256 << 20),
+        (&plain, "/movie/3", 1500, 100_000),
+        (&asked, "/movie/5/similar", 800, 256 << 20),
+        (&asked, "/movie/5", 800, 100_000),
+    ] {
+        let expected = timed(stages, films, (1, 1, 1), None, 256 << 20).0;
+        assert!(expected["films"].len() > 400);
+        for (setting, latencies) in [((7, 1), 1), ((7, 256), 2), ((64, 1), 2), ((64, 256), 1), ((1, 1), 2)] {
+            let setting = (setting.0, setting.1, latencies);
+            let (rows, took) = timed(stages, films, setting, Some(slow), memory);
+            assert!(rows == expected, "{slow}, {setting:?}: other rows");
+            if memory < 1 << 20 || setting.0 == 1 {
+                continue; // One worker is all there is, and little room makes little progress.
+            }
+            let (_, without) = timed(stages, films, setting, None, memory);
+            let most = without.max(MINUTE) + Duration::from_secs(2);
+            assert!(took <= most, "{slow}, {setting:?}: {took:?}, and {without:?} without the minute");
+        }
     }
 }
 

@@ -146,6 +146,7 @@ fn runs() -> Vec<RunError> {
         RunError::Project(ProjectError::Overflow { table: text(), column: text(), item: text() }),
         RunError::Spool { table: text(), reason: text() },
         RunError::Endless { expression: text(), most: Duration::from_secs(1) },
+        RunError::Stash { stage: text(), reason: text() },
         RunError::Panicked { stage: text(), message: text() },
         RunError::Stopped,
         RunError::Closed(Closed),

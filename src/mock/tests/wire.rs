@@ -217,6 +217,32 @@ async fn latency_and_slowness_pass_on_the_clock_of_tokio() {
 }
 
 #[tokio::test]
+async fn films_are_padded_to_a_size_of_their_own_and_nothing_else_is() {
+    let body_size = Some("20KiB..60KiB".parse().unwrap());
+    let mock = started(Config { body_size, ..Config::default() }).await;
+    let body = async |path: &str| {
+        let url = format!("{}{path}", mock.base_url());
+        client().get(url).bearer_auth("x").send().await.unwrap().bytes().await.unwrap()
+    };
+    let mut sizes = Vec::new();
+    for id in 1..=9 {
+        let film = body(&format!("/movie/{id}")).await;
+        if film.len() < 1000 {
+            continue; // 404
+        }
+        let value: serde_json::Value = serde_json::from_slice(&film).unwrap();
+        assert!(value["title"].is_string() && value["padding"].is_string());
+        assert!((20 << 10..=60 << 10).contains(&film.len()), "{}", film.len());
+        assert_eq!(body(&format!("/movie/{id}")).await, film, "always the same");
+        sizes.push(film.len());
+    }
+    sizes.dedup();
+    assert!(sizes.len() > 3, "{sizes:?}");
+    assert!(body("/movie/1726/similar").await.len() < 20 << 10);
+    assert!(body("/movie/popular").await.len() < 20 << 10);
+}
+
+#[tokio::test]
 async fn one_thousand_streams_leave_nothing_pending() {
     let faults = [FaultKind::Status500, FaultKind::Html, FaultKind::Cut, FaultKind::Reset];
     let faults = faults.map(|kind| Fault { kind, share: 0.05 }).to_vec();

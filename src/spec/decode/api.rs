@@ -1,11 +1,12 @@
-//! `api` and `max_failures`: what holds for the whole run.
+//! `api`, `max_failures` and `memory`: what holds for the whole run.
 
 use std::time::Duration;
 
 use super::super::credential;
 use super::super::fault::Faults;
 use super::super::language::{
-    self, ATTEMPTS_MAX, CONNECTIONS_MAX, DURATION_MIN, KEEP_MAX, MAX_ELAPSED_MAX, RESUME_MAX,
+    self, ATTEMPTS_MAX, CONNECTIONS_MAX, DURATION_MIN, KEEP_MAX, MAX_ELAPSED_MAX, MEMORY_MAX, MEMORY_MIN,
+    RESUME_MAX,
 };
 use super::super::model::{Api, MaxFailures, Retry, RunRate};
 use super::super::scalar::Core;
@@ -146,4 +147,12 @@ pub(super) fn max_failures(entry: Option<&Entry>, faults: &mut Faults) -> MaxFai
         };
     }
     decoded.unwrap_or(default)
+}
+
+/// What a run may hold where its file does not say it, in bytes.
+const MEMORY: u64 = 256 << 20;
+
+/// Reads `memory`.
+pub(super) fn memory(entry: Option<&Entry>, faults: &mut Faults) -> u64 {
+    entry.and_then(|entry| settings::size(entry, MEMORY_MIN, MEMORY_MAX, faults)).unwrap_or(MEMORY)
 }

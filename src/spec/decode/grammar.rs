@@ -118,7 +118,7 @@ pub(super) fn meant_size(text: &str) -> Option<String> {
 }
 
 /// `bytes` as a size of this language reads, for bounds.
-pub(in super::super) fn size_text(bytes: u64) -> String {
+pub(crate) fn size_text(bytes: u64) -> String {
     match bytes {
         _ if bytes.is_multiple_of(1 << 30) => format!("{}GiB", bytes >> 30),
         _ if bytes.is_multiple_of(1 << 20) => format!("{}MiB", bytes >> 20),

@@ -41,13 +41,12 @@ use super::yaml;
 pub use base_url::{BaseUrlError, parse_base_url};
 pub use doubts::ABOUT_THE_ADDRESS;
 use fields::{Fields, Keys};
-pub(crate) use grammar::is_pipeline_name;
 pub(in crate::spec) use grammar::{duration_text, is_identifier};
+pub(crate) use grammar::{is_pipeline_name, size_text};
 use param::Params;
 use stage::Names;
 
 static PIPELINE: Keys = Keys {
-    later: &["memory"],
     elsewhere: &[
         ("keep", "it belongs into `api`"),
         ("rate", "it belongs into `api`, or to a stage"),
@@ -154,6 +153,7 @@ fn pipeline(root: &Node, overrides: &[(String, String)], faults: &mut Faults) ->
     params::override_with(&mut params, overrides, faults);
     let api = api::decode(fields.get("api"), faults);
     let max_failures = api::max_failures(fields.get("max_failures"), faults);
+    let memory = api::memory(fields.get("memory"), faults);
     let stages = fields.require("stages", faults).and_then(|entry| stages(entry, Params(&params), faults));
     if !faults.has_errors() {
         doubts::look(entries, &api, faults);
@@ -164,6 +164,7 @@ fn pipeline(root: &Node, overrides: &[(String, String)], faults: &mut Faults) ->
         params,
         api,
         max_failures,
+        memory,
         stages: stages?,
     })
 }

@@ -26,6 +26,11 @@ pub(in super::super) const BURST_MAX: u32 = 10_000;
 
 /// Most requests that a stage has in hand at once.
 pub(in super::super) const CONCURRENCY_MAX: u32 = 1024;
+/// Least memory of a run, in bytes: room for the batches and the open file of one table, and for as many large answers as
+/// TMDB's CDN allows connections.
+pub(in super::super) const MEMORY_MIN: u64 = 16 << 20;
+/// Most memory of a run, in bytes: more than machines have, so that a slip in the unit is told.
+pub(in super::super) const MEMORY_MAX: u64 = 1 << 40;
 /// Longest channel into a stage.
 pub(in super::super) const BUFFER_MAX: u32 = 65_536;
 /// Most pages of a list: TMDB's own limit.

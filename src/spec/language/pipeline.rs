@@ -54,6 +54,14 @@ pub(in super::super) static PIPELINE: Object = Object {
             .default("0")
             .examples(&["1%", "25"]),
             Key::new(
+                "memory",
+                Takes::Text(&pattern::SIZE),
+                "What bodies, batches and open files of the run may hold together. When it is full, less is asked for until \
+                 something is written. From `16MiB` to `1024GiB`.",
+            )
+            .default("256MiB")
+            .examples(&["64MiB", "1GiB"]),
+            Key::new(
                 "stages",
                 Takes::Names(&Names {
                     name: Some(&pattern::STAGE_NAME),

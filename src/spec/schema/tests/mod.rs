@@ -225,7 +225,10 @@ fn every_default_is_what_holds_without_the_key() {
     let shown = |pipeline: &Value| {
         let plan = decoded(&pipeline.to_string()).map_err(|faults| faults.iter().next().cloned());
         let plan = plan.unwrap_or_else(|fault| panic!("{fault:?}: {pipeline}")).plan;
-        let text = format!("{:?} {:?} {:?} {:?}", plan.params, plan.api, plan.max_failures, plan.stages);
+        let text = format!(
+            "{:?} {:?} {:?} {:?} {:?}",
+            plan.params, plan.api, plan.max_failures, plan.memory, plan.stages
+        );
         let mut parts = text.split("Span {");
         let first = parts.next().unwrap_or_default().to_owned();
         parts.fold(first, |text, part| text + part.split_once('}').map_or("", |(_, rest)| rest))

@@ -1,0 +1,131 @@
+//! How items wait and come out, and what they cost.
+
+use serde_json::json;
+
+use super::*;
+use crate::engine::edge::edge;
+
+fn item(id: u64, parent: &Arc<Value>, rank: u32) -> Item {
+    Item {
+        fields: Arc::new(json!({ "id": id })),
+        parent: Some(Arc::clone(parent)),
+        seed: Arc::clone(parent),
+        depth: 1,
+        rank,
+    }
+}
+
+/// A loop through one stage that knows its items by `key`.
+fn frontier(key: fn(&Item) -> Key) -> Frontier {
+    Frontier::new(FrontierPlan { keys: vec![Box::new(key)], edges: vec![(Slot(0), u64::MAX)], loops: true })
+}
+
+fn by_number(item: &Item) -> Key {
+    Key::Number(u32::try_from(item.fields["id"].as_u64().unwrap()).unwrap())
+}
+
+fn by_hash(item: &Item) -> Key {
+    Key::Hash(xxhash_rust::xxh3::xxh3_128(item.fields.to_string().as_bytes()))
+}
+
+/// Admits `parents` seeds and finds so many under each; most bytes held at once while they wait in `found` and
+/// then in the queue, for each key.
+fn bytes_per_key(key: fn(&Item) -> Key, parents: u64, found: u64) -> u64 {
+    let frontier = frontier(key);
+    let (_feed, items) = edge(1);
+    let feed = Feed { slot: Slot(0), edge: None, items, eager: false };
+    let held = allocation_counter::measure(|| {
+        let mut tokens = Vec::new();
+        for parent in 0..parents {
+            // Ids of films are spread over a million and a half, and found in no order.
+            let spread = |n: u64| n * 9_973 % 1_700_021;
+            let fields = Arc::new(json!({ "id": spread(parent) }));
+            let seed = Item {
+                seed: Arc::clone(&fields),
+                fields: Arc::clone(&fields),
+                parent: None,
+                depth: 0,
+                rank: 1,
+            };
+            frontier.shared.admit_fed(&feed, &seed);
+            let Next::Item(parcel) = frontier.next(Slot(0)) else { panic!("it was admitted") };
+            let first = parents + parent * found;
+            let items =
+                (0..found).map(|n| item(spread(first + n), &fields, u32::try_from(n).unwrap())).collect();
+            parcel.token.as_ref().unwrap().found(EdgeId(0), items);
+            tokens.push(parcel.token);
+        }
+        frontier.shared.feeds_ended();
+        tokens.clear();
+    });
+    let mut handed_out = 0;
+    while let Next::Item(parcel) = frontier.next(Slot(0)) {
+        handed_out += 1;
+        assert!(parcel.value.parent.is_some());
+    }
+    assert_eq!(handed_out, parents * found);
+    held.bytes_max / handed_out
+}
+
+#[test]
+fn a_key_of_ids_costs_less_than_64_bytes_whatever_it_waits_for() {
+    // Without what is there once, a million keys take as much for each: `cargo bench --bench frontier_admit`.
+    let check = |name, key, parents, found, most| {
+        let bytes = bytes_per_key(key, parents, found);
+        assert!(bytes < most, "{name}: {bytes} bytes for a key");
+    };
+    check("numbers", by_number, 5_000, 20, 64);
+    check("numbers, few under each parent", by_number, 25_000, 4, 64);
+    // Doubling the set of hashes holds both for a moment.
+    check("hashes", by_hash, 5_000, 20, 110);
+}
+
+#[test]
+fn what_is_found_is_admitted_by_parent_edge_and_rank_with_what_it_shares() {
+    let frontier = Frontier::new(FrontierPlan {
+        keys: vec![Box::new(by_number)],
+        edges: vec![(Slot(0), u64::MAX), (Slot(0), 3)],
+        loops: true,
+    });
+    let (_feed, items) = edge(1);
+    let feed = Feed { slot: Slot(0), edge: None, items, eager: false };
+    let large = Arc::new(json!({ "id": 1, "title": "x".repeat(100) }));
+    let small = Arc::new(json!({ "id": 2 }));
+    let mut tokens: Vec<Token> = [&large, &small]
+        .map(|fields| {
+            let seed = Item {
+                fields: Arc::clone(fields),
+                seed: Arc::clone(fields),
+                parent: None,
+                depth: 0,
+                rank: 1,
+            };
+            frontier.shared.admit_fed(&feed, &seed);
+            let Next::Item(parcel) = frontier.next(Slot(0)) else { panic!("it was admitted") };
+            parcel.token.expect("a loop has tokens")
+        })
+        .into();
+    frontier.shared.feeds_ended();
+    let found = |token: &Token, edge, parent, ids: &[u64]| {
+        token.found(EdgeId(edge), ids.iter().map(|id| item(*id, parent, 7)).collect());
+    };
+    found(&tokens[1], 1, &small, &[20, 21]);
+    found(&tokens[1], 0, &small, &[22, 10]);
+    found(&tokens[0], 1, &large, &[12, 10, 13]);
+    found(&tokens[0], 0, &large, &[10, 11]);
+    found(&tokens[0], 0, &large, &[14]);
+    drop(tokens.pop());
+    assert!(matches!(frontier.next(Slot(0)), Next::Later), "the first is not settled");
+    drop(tokens);
+    let mut admitted = Vec::new();
+    let mut parcels = Vec::new();
+    while let Next::Item(parcel) = frontier.next(Slot(0)) {
+        let item = &parcel.value;
+        admitted.push(item.fields["id"].as_u64().unwrap());
+        let parent = if admitted.len() <= 5 { &large } else { &small };
+        assert_eq!((item.parent.as_ref(), &item.seed, item.rank), (Some(parent), parent, 7));
+        parcels.push(parcel);
+    }
+    // The second edge may admit three: two under the first parent, one under the second.
+    assert_eq!(admitted, [10, 11, 14, 12, 13, 22, 20]);
+}
