@@ -26,7 +26,7 @@ pub use crew::{Crew, Ended};
 pub use edge::{Closed, Receiver, Sender, edge};
 pub use frontier::{EdgeId, Feed, Frontier, FrontierPlan, KeyOf, Slot};
 pub use limits::{
-    Budget, Circuit, Exhausted, Lane, Leave, Passage, Probe, RATE_MAX, RATE_START, ROW_MAX, Refusal,
+    Budget, Circuit, Exhausted, Lane, Leave, Passage, Probe, RATE_MAX, RATE_START, ROW_MAX, Refusal, WAY,
 };
 pub use stage::{Work, run_stage};
 pub use thread::on_thread;

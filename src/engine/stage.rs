@@ -19,6 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::edge::Receiver;
 use super::workers::Workers;
+use crate::event::Account;
 use crate::plan::Hands;
 use crate::spec::Order;
 
@@ -38,6 +39,9 @@ pub trait Work: Send + Sync + 'static {
     fn workers(&self) -> Option<Arc<Workers>> {
         None
     }
+
+    /// Where the time of the stage's workers is noted.
+    fn account(&self) -> &Arc<Account>;
 
     /// Hands one result on; called for one after the other.
     fn deliver(&self, result: Self::Out) -> impl Future<Output = Result<(), Self::Error>> + Send;
@@ -61,16 +65,24 @@ pub async fn run_stage<W: Work>(
     // Room for every handle that can exist, so that intake never waits here.
     let (started, mut handles) = super::edge::edge(hands.total);
 
+    let account = Arc::clone(stage.account());
+    let _opened = account.open(stage.workers().map_or(hands.working, |workers| workers.count()));
     let intake_stage = Arc::clone(&stage);
     let intake = async move {
         loop {
+            if room.available_permits() == 0 {
+                account.waits_for_output();
+            }
             let place = Arc::clone(&room).acquire_owned().await.expect("the semaphore is never closed");
+            account.waits_for_input();
             // Before the value is taken, so that work starts in the order of intake.
             let worker = Arc::clone(&workers).acquire_owned().await.expect("the semaphore is never closed");
-            let Some(value) = input.recv().await else { return };
+            let Some(value) = input.recv().await else { return account.ends() };
+            let shift = account.begin();
             let work = Arc::clone(&intake_stage).work(value);
             let task = async move {
                 let result = work.await;
+                drop(shift);
                 drop(worker);
                 (result, place)
             };

@@ -15,7 +15,7 @@ use super::error::RunError;
 use super::outlets::Outlets;
 use super::rows::Ending;
 use crate::engine::{EdgeId, Frontier, Parcel, Sender, Work, Workers};
-use crate::event::Event;
+use crate::event::{Account, Activity, Event};
 use crate::plan::expr::{EvalError, FieldSet, Json};
 use crate::plan::{Document, ExpandPlan, FirstPage, Item, Parts};
 use crate::project::{ExpandRule, Found, prune};
@@ -86,7 +86,8 @@ impl Work for Expander {
         }
         let (rule, scope, document) =
             (Arc::clone(&self.rule), Arc::clone(&self.context.scope), expanded.document.value.clone());
-        let found = on_thread(move || rule.found(&scope, &document, &answers)).await;
+        let looking = on_thread(move || rule.found(&scope, &document, &answers));
+        let found = self.caller.account.time(Activity::Decoding, 1, looking).await;
         self.context.expressions_failed(
             &self.caller.stage,
             u64::from(found.errors),
@@ -100,6 +101,10 @@ impl Work for Expander {
             expanded.found = found.items.into_iter().map(|found| found_row(document, found)).collect();
         }
         Ok(expanded)
+    }
+
+    fn account(&self) -> &Arc<Account> {
+        &self.caller.account
     }
 
     async fn deliver(&self, expanded: Expanded) -> Result<(), RunError> {
@@ -135,7 +140,8 @@ impl Expander {
         }
         let (rule, scope, document) =
             (Arc::clone(&self.rule), Arc::clone(&self.context.scope), document.clone());
-        let truth = on_thread(move || rule.wants(&scope, &document)).await;
+        let looking = on_thread(move || rule.wants(&scope, &document));
+        let truth = self.caller.account.time(Activity::Decoding, 1, looking).await;
         self.context.expressions_failed(
             &self.caller.stage,
             u64::from(truth.error.is_some()),

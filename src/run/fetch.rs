@@ -7,7 +7,7 @@ use super::error::RunError;
 use super::outlets::Outlets;
 use super::rows::Ending;
 use crate::engine::{Parcel, Work, Workers};
-use crate::event::Event;
+use crate::event::{Account, Event};
 use crate::plan::{Document, FetchPlan, Item, split};
 use crate::spec::Port;
 use crate::tmdb::{Answer, Caller};
@@ -50,6 +50,10 @@ impl Work for Fetcher {
             }
             Err(unanswered) => Ok(Fetched::Ended(self.context.failed(&self.caller, &item, &unanswered)?)),
         }
+    }
+
+    fn account(&self) -> &Arc<Account> {
+        &self.caller.account
     }
 
     async fn deliver(&self, fetched: Fetched) -> Result<(), RunError> {

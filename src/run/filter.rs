@@ -6,6 +6,7 @@ use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::outlets::Outlets;
 use crate::engine::{Parcel, Work};
+use crate::event::{Account, Activity};
 use crate::plan::expr::{EvalError, Input, Scope};
 use crate::plan::{Document, FilterPlan};
 use crate::spec::{Port, StageId};
@@ -16,6 +17,7 @@ pub(super) struct Sieve {
     pub plan: FilterPlan,
     pub outlets: Outlets,
     pub context: Arc<Context>,
+    pub account: Arc<Account>,
 }
 
 impl Work for Sieve {
@@ -26,7 +28,8 @@ impl Work for Sieve {
     async fn work(self: Arc<Self>, parcel: Parcel<Document>) -> Result<Self::Out, RunError> {
         let (scope, where_) = (Arc::clone(&self.context.scope), self.plan.where_.clone());
         let document = parcel.value.clone();
-        let truth = on_thread(move || Scope::new(&scope, &document).holds(&where_, Input::Document)).await;
+        let holds = on_thread(move || Scope::new(&scope, &document).holds(&where_, Input::Document));
+        let truth = self.account.time(Activity::Decoding, 1, holds).await;
         self.context.expressions_failed(
             &self.stage,
             u64::from(truth.error.is_some()),
@@ -35,9 +38,14 @@ impl Work for Sieve {
         Ok(truth.holds.then_some(parcel))
     }
 
+    fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
     async fn deliver(&self, passed: Self::Out) -> Result<(), RunError> {
         if let Some(parcel) = passed {
             self.outlets.send(Port::Main, parcel).await?;
+            self.account.passed();
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ use super::tally::Tally;
 use crate::engine::{
     Crew, EdgeId, Feed, Frontier, FrontierPlan, KeyOf, Parcel, Receiver, Slot, Workers, edge, run_stage,
 };
-use crate::event::{Event, Listener};
+use crate::event::{Account, Event, Gauge, Listener};
 use crate::plan::expr::{FieldSet, RunScope};
 use crate::plan::{
     Document, Item, Plan, SEED_BUFFER, SeedItems, Source, StageIndex, StageKind, StagePlan, TablePlan,
@@ -123,6 +123,7 @@ pub(super) fn context(plan: &Plan, client: Arc<Client>, options: FlowOptions) ->
         scope: Arc::new(RunScope { params: Arc::clone(&plan.params), run: options.run }),
         listener: options.listener,
         limit: options.limit,
+        accounts: plan.stages.iter().map(|_| Arc::default()).collect(),
     })
 }
 
@@ -148,11 +149,18 @@ pub(super) fn start(
             result
         };
         let (name, hands, context) = (stage.id.to_string(), stage.hands(), Arc::clone(context));
+        let account = Arc::clone(&context.accounts[index]);
+        context.listener.hear(&Event::StageStarted {
+            stage: stage.id.clone(),
+            account: Arc::clone(&account),
+            queue: wires.queues.remove(&index).unwrap_or_else(|| Gauge::new(|| 0)),
+            buffer: stage.buffer,
+        });
         match &stage.kind {
             StageKind::Seed(seed) => {
                 let readers = wires.seed_readers.remove(&index).unwrap_or_default();
                 let left = AtomicU64::new(context.limit.unwrap_or(u64::MAX));
-                let (plan, caller) = (seed.clone(), caller(stage, &context.client));
+                let (plan, caller) = (seed.clone(), caller(stage, &context.client, &account));
                 let given = AtomicU64::new(0);
                 let seeder = Seeder { plan, caller, hands, readers, outlets, context, left, given };
                 let file = files.remove(&index);
@@ -160,7 +168,7 @@ pub(super) fn start(
             }
             StageKind::Fetch(plan) => {
                 let items = wires.items.remove(&index).expect("every fetch has a frontier");
-                let caller = caller(stage, &context.client);
+                let caller = caller(stage, &context.client, &account);
                 let fetcher = Fetcher { plan: plan.clone(), caller, outlets, context };
                 crew.spawn(name, async move { done(run_stage(hands, items, Arc::new(fetcher)).await) });
             }
@@ -175,7 +183,7 @@ pub(super) fn start(
                     plan: expand.clone(),
                     hands_parts_on: stage.parts,
                     rule: Arc::new(rule),
-                    caller: caller(stage, &context.client),
+                    caller: caller(stage, &context.client, &account),
                     items: wires.item_outlets.remove(&index).unwrap_or_default(),
                     outlets,
                     context,
@@ -185,7 +193,7 @@ pub(super) fn start(
             }
             StageKind::Filter(plan) => {
                 let documents = merged(crew, &stage.id.to_string(), documents, stage.buffer);
-                let sieve = Sieve { stage: stage.id.clone(), plan: plan.clone(), outlets, context };
+                let sieve = Sieve { stage: stage.id.clone(), plan: plan.clone(), outlets, context, account };
                 crew.spawn(name, async move { done(run_stage(hands, documents, Arc::new(sieve)).await) });
             }
             StageKind::Project(plan) => {
@@ -197,12 +205,13 @@ pub(super) fn start(
 }
 
 /// Who asks on behalf of a stage, with a lane of its own in the budget.
-pub(super) fn caller(stage: &StagePlan, client: &Client) -> Caller {
+pub(super) fn caller(stage: &StagePlan, client: &Client, account: &Arc<Account>) -> Caller {
     Caller {
         stage: stage.id.clone(),
         lane: client.lane(stage.rate, stage.share),
         workers: stage.adaptive.then(|| Arc::new(Workers::adaptive(stage.hands().working))),
         timeout: stage.timeout,
+        account: Arc::clone(account),
     }
 }
 
@@ -232,6 +241,8 @@ pub(super) struct Wires<'a> {
     outlets: HashMap<StageIndex, Outlets>,
     documents: HashMap<StageIndex, Vec<Documents>>,
     items: HashMap<StageIndex, Receiver<Parcel<Item>>>,
+    /// What waits before each stage.
+    queues: HashMap<StageIndex, Gauge>,
     item_outlets: HashMap<StageIndex, Vec<ItemOutlet>>,
     seed_readers: HashMap<StageIndex, Vec<SeedReader>>,
 }
@@ -244,6 +255,7 @@ impl<'a> Wires<'a> {
             outlets: HashMap::new(),
             documents: HashMap::new(),
             items: HashMap::new(),
+            queues: HashMap::new(),
             item_outlets: HashMap::new(),
             seed_readers: HashMap::new(),
         };
@@ -252,13 +264,17 @@ impl<'a> Wires<'a> {
                 continue;
             }
             let closes_loop = plan.item_edges.iter().any(|edge| edge.from == index && edge.in_loop);
+            let mut gauges = Vec::new();
             for source in &stage.inputs {
                 let (sender, receiver) = edge(stage.buffer);
+                gauges.push(sender.gauge());
                 let tokens = source.port == Port::Main && (stage.tokens || closes_loop);
                 let parts = source.port == Port::Main && stage.takes_parts();
                 wires.outlets.entry(source.stage).or_default().add(source.port, tokens, parts, sender);
                 wires.documents.entry(index).or_default().push(receiver);
             }
+            let queue = Gauge::new(move || gauges.iter().map(Gauge::read).sum());
+            wires.queues.insert(index, queue);
         }
         wires
     }
@@ -322,6 +338,9 @@ impl<'a> Wires<'a> {
                 let stage = &self.plan.stages[member];
                 let (sender, items) = edge(stage.buffer);
                 self.items.insert(member, items);
+                let queue = sender.gauge();
+                // The frontier reserves the place of the item that it has yet to find.
+                self.queues.insert(member, Gauge::new(move || queue.read().saturating_sub(1)));
                 let handing = frontier.clone().hand_out(slot(member), sender);
                 crew.spawn(format!("{} (frontier)", stage.id), async move { Ok(handing.await?) });
             }

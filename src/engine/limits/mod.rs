@@ -24,6 +24,7 @@ pub use budget::{Budget, Passage};
 pub use circuit::{Circuit, Leave, Probe, ROW_MAX, Refusal};
 pub use gate::Exhausted;
 pub use lanes::Lane;
+pub use pace::WAY;
 pub use tuner::{RATE_MAX, RATE_START};
 
 #[cfg(test)]
