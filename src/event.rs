@@ -3,10 +3,23 @@
 //! The engine and its stages only tell; `crate::report` only listens. Nothing is decided by who listens,
 //! and no event ever holds a credential, a header or a body.
 
+mod account;
+#[cfg(test)]
+mod account_tests;
+mod gauge;
+mod hours;
+#[cfg(test)]
+pub(crate) mod simulated;
+
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+
+pub use account::{Account, Opened, Shift, Span};
+pub use gauge::Gauge;
+pub use hours::{Activity, Hours};
 
 use crate::spec::StageId;
 
@@ -37,6 +50,17 @@ pub enum Event {
         published: Vec<PathBuf>,
         /// Staged files of dead runs that were removed.
         swept: usize,
+    },
+    /// A stage began. Where its time goes and what waits before it can be read from now on.
+    StageStarted {
+        /// The stage.
+        stage: StageId,
+        /// Where the time of its workers goes.
+        account: Arc<Account>,
+        /// Values that wait before it.
+        queue: Gauge,
+        /// How many may wait there.
+        buffer: usize,
     },
     /// A seed handed an item to its readers.
     ItemSeeded {

@@ -219,6 +219,21 @@ Examples:
 
 A request or an expression that fails is told on stderr, and so is why nothing arrived; that is no failure (exit code 0).";
 
+pub(super) const REPORT: &str = "\
+Draw the report of a run again, as one HTML page that needs nothing else, and print where it is.
+
+Every run leaves a `run.json` and this page in the state folder, whatever became of it: the verdict on what limited it, \
+the flow, requests a second against the limit, times of answers, queues, where the time went, failures and tables.";
+
+pub(super) const REPORT_EXAMPLES: &str = "\
+Examples:
+  tmdb-etl report
+      the last run
+  tmdb-etl report films
+      the last run of a pipeline
+  tmdb-etl report 20261125T181500Z-4f3a9c01 --out films.html
+      a certain run, into a file";
+
 pub(super) const INIT: &str = "\
 Write a commented starter pipeline: NAME.yaml, or the file that --file names.
 

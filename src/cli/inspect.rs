@@ -11,6 +11,8 @@ use super::help;
 use super::inspect_text;
 use super::printer::Printer;
 use super::problem::Problem;
+use super::runs::{self, RunsError};
+use super::runs_text;
 use crate::sink::{
     Manifest, ReadError, TableFile, first_rows, is_folder, known_manifest, look_through, read_table,
     type_words,
@@ -19,6 +21,12 @@ use crate::sink::{
 /// Most rows that are shown: beyond that a query is the better tool.
 const ROWS_MAX: u64 = 10_000;
 
+/// Rows that are shown unless somebody asks for more.
+const ROWS: u64 = 5;
+
+/// Runs that are shown unless somebody asks for more.
+const RUNS: u64 = 20;
+
 /// Width of what goes to a file or a pipe, where nobody says how wide it may be.
 const WIDTH: usize = 120;
 
@@ -26,14 +34,17 @@ const WIDTH: usize = 120;
 #[derive(Debug, clap::Args)]
 #[command(long_about = help::INSPECT, after_long_help = help::INSPECT_EXAMPLES)]
 pub(super) struct Arguments {
-    /// The table, or a folder with tables.
-    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
-    path: PathBuf,
-    /// How many of the first rows are shown.
-    #[arg(long, value_name = "N", help_heading = help::OUTPUT, default_value_t = 5, value_parser = clap::value_parser!(u64).range(..=ROWS_MAX))]
-    rows: u64,
+    /// The table, or a folder with tables; with --runs the state folder.
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath, required_unless_present = "runs")]
+    path: Option<PathBuf>,
+    /// List what the last runs did, the newest first, instead of a table.
+    #[arg(long, help_heading = help::INPUT)]
+    runs: bool,
+    /// How many of the first rows, or of the last runs, are shown [default: 5, of runs 20].
+    #[arg(long, value_name = "N", help_heading = help::OUTPUT, value_parser = clap::value_parser!(u64).range(..=ROWS_MAX))]
+    rows: Option<u64>,
     /// Show the loads of the table, the last one last.
-    #[arg(long, help_heading = help::OUTPUT)]
+    #[arg(long, help_heading = help::OUTPUT, conflicts_with = "runs")]
     history: bool,
     /// What is printed on stdout.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Output::Text, help_heading = help::OUTPUT)]
@@ -96,8 +107,12 @@ impl Inspected {
 
 /// Prints what is there, and then what cannot be read.
 pub(super) fn execute(arguments: &Arguments, printer: &Printer) -> Exit {
-    let rows = usize::try_from(arguments.rows).expect("at most ROWS_MAX");
-    let (tables, problems) = inspect(&arguments.path, rows);
+    let path = arguments.path.clone().unwrap_or_else(|| PathBuf::from(".tmdb-etl"));
+    let rows = |default| usize::try_from(arguments.rows.unwrap_or(default)).expect("at most ROWS_MAX");
+    if arguments.runs {
+        return list_runs(&path, rows(RUNS), arguments.output, printer);
+    }
+    let (tables, problems) = inspect(&path, rows(ROWS));
     let exit = problems.iter().map(|problem| problem.verdict().exit).next().unwrap_or(Exit::Complete);
     match arguments.output {
         Output::Text => {
@@ -110,6 +125,37 @@ pub(super) fn execute(arguments: &Arguments, printer: &Printer) -> Exit {
             let object = json!({
                 "status": exit.status(),
                 "tables": tables.iter().map(object).collect::<Vec<_>>(),
+                "error": problems.first().map(error),
+            });
+            printer.data(&format!("{object}\n"));
+        }
+    }
+    for problem in &problems {
+        printer.talk(&problem.render(printer.is_coloured()));
+    }
+    exit
+}
+
+/// Prints what the last runs did, and then which records cannot be read.
+fn list_runs(state: &Path, most: usize, output: Output, printer: &Printer) -> Exit {
+    let mut problems: Vec<Problem> = Vec::new();
+    let mut records = Vec::new();
+    for path in runs::records(state).iter().take(most) {
+        match runs::read(path) {
+            Ok(record) => records.push(record),
+            Err(error) => problems.push(error.into()),
+        }
+    }
+    if records.is_empty() && problems.is_empty() {
+        problems.push(RunsError::None { state: state.to_owned() }.into());
+    }
+    let exit = problems.iter().map(|problem| problem.verdict().exit).next().unwrap_or(Exit::Complete);
+    match output {
+        Output::Text => printer.data(&runs_text::text(&records, width())),
+        Output::Json => {
+            let object = json!({
+                "status": exit.status(),
+                "runs": records.iter().map(runs_text::row).collect::<Vec<_>>(),
                 "error": problems.first().map(error),
             });
             printer.data(&format!("{object}\n"));

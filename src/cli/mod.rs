@@ -21,13 +21,17 @@ mod inspect;
 mod inspect_text;
 mod last_run;
 mod logging;
+mod metrics;
 mod mock;
 mod outcome;
 mod pipeline;
 mod plan;
 mod printer;
 mod problem;
+mod report;
 mod run;
+mod runs;
+mod runs_text;
 mod schema;
 mod show;
 mod signals;
@@ -61,6 +65,7 @@ enum Command {
     Inspect(inspect::Arguments),
     Mock(mock::Arguments),
     Plan(plan::Arguments),
+    Report(report::Arguments),
     Run(run::Arguments),
     Schema(schema::Arguments),
     Show(show::Arguments),
@@ -82,6 +87,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Inspect(arguments) => inspect::execute(&arguments, &printer),
         Command::Mock(arguments) => mock::execute(arguments, &printer),
         Command::Plan(arguments) => plan::execute(arguments, &printer),
+        Command::Report(arguments) => report::execute(&arguments, &printer),
         Command::Run(arguments) => run::execute(arguments, &printer),
         Command::Schema(arguments) => schema::execute(&arguments, &printer),
         Command::Show(arguments) => show::execute(arguments, &printer),

@@ -1,11 +1,13 @@
 //! The one object of `--output json`.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::pipeline::Findings;
 use super::problem::Problem;
-use crate::report::Snapshot;
+use crate::report::{Snapshot, verdict};
 
 /// How a run ended, for a machine. Every name is there every time.
 pub(super) fn object(
@@ -14,6 +16,7 @@ pub(super) fn object(
     problem: Option<&Problem>,
     findings: Option<&Findings>,
     seconds: f64,
+    report: Option<&Path>,
 ) -> Value {
     let totals = snapshot.map(Snapshot::totals).unwrap_or_default();
     let tables = snapshot.into_iter().flat_map(|snapshot| &snapshot.tables).filter_map(|table| {
@@ -39,7 +42,8 @@ pub(super) fn object(
         "from_store": totals.from_store,
         "seconds": (seconds * 1000.0).round() / 1000.0,
         "found_rate": snapshot.and_then(|snapshot| snapshot.found_rate).map(|rate| (rate * 100.0).round() / 100.0),
-        "verdict": null,
+        "verdict": snapshot.and_then(verdict).map(|verdict| verdict.to_json()),
+        "report": report.map(|report| report.to_string_lossy()),
         "error": problem.map(|problem| error(problem, findings)),
     })
 }

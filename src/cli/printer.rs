@@ -118,6 +118,13 @@ impl Printer {
     }
 }
 
+/// Whether somebody looks at stderr who sees what is redrawn: a terminal that knows how, and no build system, whose
+/// terminal is a file in the end.
+pub(super) fn is_lively() -> bool {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    io::stderr().is_terminal() && set("CI").is_none() && set("TERM").is_none_or(|term| term != "dumb")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,8 @@ use std::io;
 use super::exit::{Exit, Signal};
 use super::init::{InitError, quoted};
 use super::inspect::hint;
+use super::metrics::PortError;
+use super::runs::RunsError;
 use super::show::of_point;
 use crate::mock::{MockError, RecordingsError};
 use crate::plan::PointError;
@@ -54,6 +56,12 @@ pub(super) enum Problem {
     /// No starter was written.
     #[error(transparent)]
     Init(#[from] InitError),
+    /// What runs have left.
+    #[error(transparent)]
+    Runs(#[from] RunsError),
+    /// Metrics cannot be served.
+    #[error(transparent)]
+    Metrics(#[from] PortError),
     /// There is no such point to show.
     #[error("{error}")]
     Point { again: String, error: Box<PointError> },
@@ -153,6 +161,8 @@ impl Problem {
             Self::Read(error) => of_read(error),
             Self::Run { error, signal } => of_run(error, *signal),
             Self::Init(error) => error.verdict(),
+            Self::Runs(error) => error.verdict(),
+            Self::Metrics(_) => verdict(Invalid, "metrics", &[super::metrics::HINT]),
             Self::Point { again, error } => of_point(again, error),
             Self::RowsAsTheyAre { again, reads, .. } => {
                 let hints = reads

@@ -5,26 +5,32 @@
 //! ```
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal as _};
+use std::io;
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::{ArgAction, ValueEnum, ValueHint};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Signal};
 use super::init::quoted;
+use super::logging::LogFormat;
 use super::pipeline::{Findings, load, parse_set};
 use super::printer::Printer;
 use super::problem::Problem;
 use super::signals::Signals;
-use super::{help, logging, outcome};
+use super::{help, logging, metrics, outcome, printer, runs};
 use crate::event::Listener;
 use crate::mock::{self, Config, Mock};
-use crate::plan::{Options, Plan};
-use crate::report::{Again, Counters, Ending, Log, Mode, Progress, Snapshot, summary};
+use crate::plan::{Options, Outlook, Plan, expected};
+use crate::report::{
+    Again, Counters, Ending, ErrorRecord, Facts, History, Log, Mode, Progress, Record, Screen, Snapshot,
+    Usage, View, summary,
+};
 use crate::run::{Job, Published, RunError, run_job};
 use crate::spec::Rate;
 use crate::tmdb::{Credential, Http, check_proxy};
@@ -62,13 +68,19 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Output::Text)]
     #[arg(help_heading = help::OUTPUT)]
     output: Output,
-    /// What is shown on stderr meanwhile; auto redraws a line on a terminal and is plain elsewhere.
+    /// What is shown on stderr meanwhile; auto redraws a few lines on a terminal and is plain elsewhere, and where CI is set.
     #[arg(long, value_name = "HOW", value_enum, default_value_t = ProgressArgument::Auto)]
     #[arg(help_heading = help::OUTPUT)]
     progress: ProgressArgument,
     /// Log to stderr; twice for every event.
     #[arg(short, long, action = ArgAction::Count, help_heading = help::OUTPUT)]
     verbose: u8,
+    /// How the log is written; given alone, it is like -v.
+    #[arg(long, value_name = "FORMAT", value_enum, help_heading = help::OUTPUT)]
+    log: Option<LogFormat>,
+    /// Serve Prometheus metrics there while the run lasts, at /metrics.
+    #[arg(long, value_name = "ADDR", help_heading = help::OUTPUT)]
+    metrics: Option<SocketAddr>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -103,13 +115,15 @@ struct Meant {
     output: Output,
     progress: Mode,
     verbosity: u8,
+    log: Option<LogFormat>,
+    metrics: Option<SocketAddr>,
+    screen: Screen,
 }
 
 impl From<Arguments> for Meant {
     fn from(arguments: Arguments) -> Self {
         let progress = match arguments.progress {
-            // Lines of a log would tear a line that is redrawn.
-            ProgressArgument::Auto if arguments.verbose == 0 && io::stderr().is_terminal() => Mode::Live,
+            ProgressArgument::Auto if printer::is_lively() => Mode::Live,
             ProgressArgument::Auto | ProgressArgument::Plain => Mode::Plain,
             ProgressArgument::Json => Mode::Json,
             ProgressArgument::None => Mode::None,
@@ -125,6 +139,9 @@ impl From<Arguments> for Meant {
             output: arguments.output,
             progress,
             verbosity: arguments.verbose,
+            log: arguments.log,
+            metrics: arguments.metrics,
+            screen: Screen::default(),
         }
     }
 }
@@ -134,6 +151,7 @@ impl From<Arguments> for Meant {
 struct Ran {
     findings: Option<Findings>,
     snapshot: Option<Snapshot>,
+    history: History,
     allowed: Option<Rate>,
     /// Documents are kept, so that the same command goes on.
     goes_on: bool,
@@ -142,8 +160,9 @@ struct Ran {
 /// Runs the pipeline.
 pub(super) fn execute(arguments: Arguments, printer: &Printer) -> Exit {
     let start = Instant::now();
+    let started_at = Timestamp::now();
     let meant = Meant::from(arguments);
-    logging::start(meant.verbosity);
+    logging::start(meant.verbosity, meant.log, &meant.screen);
     let mut ran = Ran::default();
     let result = on_runtime(&meant, printer, &mut ran);
     let problem = result.as_ref().err();
@@ -152,7 +171,8 @@ pub(super) fn execute(arguments: Arguments, printer: &Printer) -> Exit {
         Ok(_) => Exit::Partial,
         Err(problem) => problem.verdict().exit,
     };
-    tell(&meant, printer, &ran, exit, problem);
+    let report = keep(&meant, printer, &ran, exit, problem, started_at);
+    tell(&meant, printer, &ran, exit, problem, report.as_deref());
     if meant.output == Output::Json {
         let object = outcome::object(
             exit,
@@ -160,14 +180,45 @@ pub(super) fn execute(arguments: Arguments, printer: &Printer) -> Exit {
             problem,
             ran.findings.as_ref(),
             start.elapsed().as_secs_f64(),
+            report.as_deref(),
         );
         printer.data(&format!("{object}\n"));
     }
     exit
 }
 
+/// Keeps what is known of a run that began; where its report is. That it cannot be kept is told, and no failure.
+fn keep(
+    meant: &Meant,
+    printer: &Printer,
+    ran: &Ran,
+    exit: Exit,
+    problem: Option<&Problem>,
+    started_at: Timestamp,
+) -> Option<PathBuf> {
+    let snapshot = ran.snapshot.as_ref().filter(|snapshot| snapshot.run.is_some())?;
+    let error = problem
+        .map(|problem| ErrorRecord { code: problem.verdict().code.to_owned(), message: problem.message() });
+    let facts = Facts {
+        status: exit.status().to_owned(),
+        started_at: format!("{started_at:.3}"),
+        tool: concat!("tmdb-etl ", env!("CARGO_PKG_VERSION")).to_owned(),
+        limit: meant.limit,
+        error,
+        usage: Usage::now(),
+    };
+    runs::keep_or_tell(&meant.state, &Record::new(snapshot, &ran.history, facts), printer)
+}
+
 /// Tells people: the summary of what began, and what went wrong.
-fn tell(meant: &Meant, printer: &Printer, ran: &Ran, exit: Exit, problem: Option<&Problem>) {
+fn tell(
+    meant: &Meant,
+    printer: &Printer,
+    ran: &Ran,
+    exit: Exit,
+    problem: Option<&Problem>,
+    report: Option<&Path>,
+) {
     let unfinished = problem.is_some_and(|problem| problem.verdict().code == "unfinished");
     let ending = match exit {
         _ if unfinished => Ending::Unfinished,
@@ -178,7 +229,10 @@ fn tell(meant: &Meant, printer: &Printer, ran: &Ran, exit: Exit, problem: Option
     };
     if let Some(snapshot) = ran.snapshot.as_ref().filter(|snapshot| snapshot.run.is_some()) {
         let again = Again { command: again(std::env::args_os()), goes_on: ran.goes_on };
-        let text = summary(snapshot, ending, ran.allowed, &again);
+        let mut text = summary(snapshot, ending, ran.allowed, &again);
+        if let Some(report) = report {
+            text.extend(["report: ", &report.to_string_lossy(), "\n"]);
+        }
         if meant.output == Output::Text && problem.is_none() {
             printer.data(&text);
         } else {
@@ -235,9 +289,23 @@ async fn run(meant: &Meant, printer: &Printer, ran: &mut Ran) -> Result<Publishe
     ran.goes_on = plan.api.keep.is_some();
 
     let counters = Arc::new(Counters::new(&plan));
-    let progress = Progress::start(meant.progress, Arc::clone(&counters), Box::new(io::stderr()));
+    let port = match meant.metrics {
+        Some(addr) => Some(metrics::open(addr, Arc::clone(&counters)).await.map_err(Problem::from)?),
+        None => None,
+    };
+    if let Some(port) = port.as_ref().filter(|_| meant.progress != Mode::None) {
+        printer.talk(&format!("metrics: http://{}/metrics\n", port.addr));
+    }
+    let view = View {
+        mode: meant.progress,
+        coloured: printer.is_coloured(),
+        screen: meant.screen.clone(),
+        out: Box::new(io::stderr()),
+        expected: expected(&plan, &Outlook { limit: meant.limit, ..Outlook::default() }),
+    };
+    let progress = Progress::start(view, Arc::clone(&counters));
     let mut listeners: Vec<Arc<dyn Listener>> = vec![Arc::clone(&counters) as _, progress.listener()];
-    if meant.verbosity > 0 {
+    if meant.verbosity > 0 || meant.log.is_some() {
         listeners.push(Arc::new(Log));
     }
     let stop = CancellationToken::new();
@@ -256,8 +324,9 @@ async fn run(meant: &Meant, printer: &Printer, ran: &mut Ran) -> Result<Publishe
         counts: Box::new(move || counted.snapshot().to_json()),
     });
     let result = until_signal(job, &mut signals, &stop, &progress).await;
-    progress.finish();
+    ran.history = progress.finish();
     ran.snapshot = Some(counters.snapshot());
+    drop(port);
     if let Some(embedded) = embedded {
         embedded.stop().await;
     }

@@ -27,7 +27,7 @@ use crate::event::{Event, Listener};
 use crate::mock::{self, Config, Mock};
 use crate::plan::expr::Expr;
 use crate::plan::{Cargo, Options, Plan, PointError, Source, read_expression};
-use crate::report::{Counters, Log, Mode, Progress};
+use crate::report::{Counters, Log, Mode, Progress, Screen, View};
 use crate::run::{RunError, Showing, Sight, show};
 use crate::spec::{Port, Source as Text};
 
@@ -71,7 +71,7 @@ pub(super) struct Arguments {
 
 /// Prints what is there.
 pub(super) fn execute(arguments: Arguments, printer: &Printer) -> Exit {
-    logging::start(arguments.verbose);
+    logging::start(arguments.verbose, None, &Screen::default());
     match on_runtime(&arguments, printer) {
         Ok(()) => Exit::Complete,
         Err(problem) => {
@@ -126,7 +126,7 @@ async fn look(
     let transport = transport(&plan, embedded.is_some() || !asks)?;
 
     let counters = Arc::new(Counters::new(&plan));
-    let progress = Progress::start(Mode::Plain, Arc::clone(&counters), Box::new(io::stderr()));
+    let progress = Progress::start(View::plain(Mode::Plain), Arc::clone(&counters));
     let mut listeners: Vec<Arc<dyn Listener>> = vec![Arc::clone(&counters) as _, Arc::new(Trouble)];
     if arguments.verbose > 0 {
         listeners.push(Arc::new(Log));

@@ -2,6 +2,8 @@
 
 use tokio::sync::mpsc;
 
+use crate::event::Gauge;
+
 /// The sending end of an edge.
 #[derive(Debug)]
 pub struct Sender<T>(mpsc::Sender<T>);
@@ -56,6 +58,15 @@ impl<T> Sender<T> {
     /// Values that wait in the edge now.
     pub fn depth(&self) -> usize {
         self.0.max_capacity() - self.0.capacity()
+    }
+}
+
+impl<T: Send + 'static> Sender<T> {
+    /// Values that wait in the edge at the moment of reading, room that was reserved included. It does not keep the
+    /// edge open.
+    pub fn gauge(&self) -> Gauge {
+        let edge = self.0.downgrade();
+        Gauge::new(move || edge.upgrade().map_or(0, |edge| edge.max_capacity() - edge.capacity()))
     }
 }
 

@@ -30,7 +30,7 @@ pub use edge::{Closed, Receiver, Sender, edge};
 pub use frontier::{EdgeId, Feed, Frontier, FrontierPlan, KeyOf, Slot};
 pub use limits::{
     BODY_OVERHEAD_BYTES, Budget, Charge, Circuit, Demand, Exhausted, Lane, Leave, Memory, Passage, Probe,
-    RATE_MAX, RATE_START, ROW_MAX, Refusal,
+    RATE_MAX, RATE_START, ROW_MAX, Refusal, WAY,
 };
 pub use packed::{pack_item, unpack_item};
 pub use stage::{Work, run_stage};

@@ -28,6 +28,7 @@ use super::edge::Receiver;
 use super::turn::Turn;
 use super::window::{Finished, Next, Window};
 use super::workers::Workers;
+use crate::event::Account;
 use crate::plan::Hands;
 
 /// What a stage does with its values.
@@ -52,6 +53,9 @@ pub trait Work: Send + Sync + 'static {
     fn workers(&self) -> Option<Arc<Workers>> {
         None
     }
+
+    /// Where the time of the stage's workers is noted.
+    fn account(&self) -> &Arc<Account>;
 
     /// Hands one result on; called for one after the other.
     fn deliver(&self, result: Self::Out) -> impl Future<Output = Result<(), Self::Error>> + Send;
@@ -96,6 +100,8 @@ pub async fn run_stage<W: Work>(
     let workers = stage.workers().map(|workers| workers.permits());
     let workers = workers.unwrap_or_else(|| Arc::new(Semaphore::new(hands.working)));
 
+    let account = Arc::clone(stage.account());
+    let _opened = account.open(stage.workers().map_or(hands.working, |workers| workers.count()));
     let intake = async {
         let mut tasks = FuturesUnordered::new();
         let mut open = true;
@@ -105,7 +111,9 @@ pub async fn run_stage<W: Work>(
                     Arc::clone(&workers).acquire_owned().await.expect("the semaphore is never closed");
                 // A value is taken only while there is a place for it: that may end while it is waited for.
                 loop {
+                    account.waits_for_output();
                     window.has_place().await;
+                    account.waits_for_input();
                     tokio::select! {
                         biased;
                         () = window.has_no_place() => {}
@@ -133,14 +141,18 @@ pub async fn run_stage<W: Work>(
                 value = next, if open => match value {
                     Some((worker, value)) => {
                         let number = window.take();
+                        let shift = account.begin();
                         let work = Arc::clone(&stage).work(value, window.turn(number));
                         tasks.push(task(async move {
                             let result = work.await;
-                            drop(worker);
+                            drop((shift, worker));
                             Done::<W>::Worked(number, result)
                         }));
                     }
-                    None => open = false,
+                    None => {
+                        account.ends();
+                        open = false;
+                    }
                 },
                 else => break,
             }

@@ -88,6 +88,12 @@ impl fmt::Display for Bounds {
     }
 }
 
+/// How many requests a run makes without retries, where the file says so: exactly, or by the estimates of its author.
+pub fn expected(plan: &Plan, outlook: &Outlook) -> Option<u64> {
+    let total = bounds(plan, outlook).into_iter().fold(Bounds::NONE, Bounds::plus);
+    total.most.filter(|most| *most == total.least).or_else(|| total.about())
+}
+
 /// The bounds of every stage. Items that a filter or `where` may drop, and items that may be found twice,
 /// count for `most` and not for `least`.
 pub(super) fn bounds(plan: &Plan, outlook: &Outlook) -> Vec<Bounds> {

@@ -31,7 +31,7 @@ mod split;
 mod table;
 mod text;
 
-pub use bounds::{Outlook, Probe};
+pub use bounds::{Outlook, Probe, expected};
 pub use compile::{Compiled, Options, compile};
 pub use fusion::{Apart, FirstPage};
 pub use graph::{ItemEdge, Source};

@@ -6,15 +6,17 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::kinds::Kinds;
 use super::latency::Latency;
+use super::layout::Layout;
 use super::snapshot::{
     AbsenceNote, CircuitNote, FailureNote, PublishedFile, Resumed, Role, Snapshot, StageSnapshot,
     TableSnapshot,
 };
-use crate::event::{ColumnLoss, Event, Listener, Origin};
+use crate::event::{Account, ColumnLoss, Event, Gauge, Hours, Listener, Origin};
 use crate::plan::{Plan, StageIndex, StageKind};
 use crate::spec::{Port, StageId};
 
@@ -25,6 +27,7 @@ pub const FAILURES_KEPT: usize = 10;
 #[derive(Debug)]
 pub struct Counters {
     pipeline: String,
+    layout: Arc<Layout>,
     start: Instant,
     stages: Vec<Stage>,
     index: HashMap<StageId, usize>,
@@ -51,6 +54,7 @@ struct Stage {
     failed: AtomicU64,
     unasked: AtomicU64,
     retries: AtomicU64,
+    refused: AtomicU64,
     bytes: AtomicU64,
     expression_errors: AtomicU64,
     rows: AtomicU64,
@@ -59,6 +63,14 @@ struct Stage {
     /// Tables that show what failed and what is missing: they need not be listed.
     failed_table: Option<PathBuf>,
     missing_table: Option<PathBuf>,
+    works: OnceLock<Works>,
+}
+
+/// What can be read of a stage at work.
+#[derive(Debug)]
+struct Works {
+    account: Arc<Account>,
+    queue: Gauge,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +80,7 @@ struct Rare {
     resumed: Option<Resumed>,
     failures: Vec<FailureNote>,
     absences: Vec<AbsenceNote>,
+    failure_kinds: Kinds,
     gate: Option<(u16, Instant)>,
     found_rate: Option<f64>,
     tables: HashMap<StageId, Table>,
@@ -87,29 +100,25 @@ struct Table {
 impl Counters {
     /// Counters at zero for the stages of `plan`; the clock starts now.
     pub fn new(plan: &Plan) -> Self {
+        let layout = Layout::of(plan);
         let stages: Vec<Stage> = plan
             .stages
             .iter()
             .enumerate()
-            .map(|(index, stage)| {
-                let role = match stage.kind {
-                    StageKind::Seed(_) => Role::Seed,
-                    StageKind::Fetch(_) => Role::Fetch,
-                    StageKind::Expand(_) => Role::Expand,
-                    StageKind::Filter(_) => Role::Filter,
-                    StageKind::Project(_) => Role::Project,
-                };
+            .zip(&layout.stages)
+            .map(|((index, stage), layout)| {
                 let table = |port| table_of(plan, index, port);
                 Stage {
                     failed_table: table(Port::Failed),
                     missing_table: table(Port::Missing),
-                    ..Stage::new(stage.id.clone(), role)
+                    ..Stage::new(stage.id.clone(), layout.role)
                 }
             })
             .collect();
         let index = stages.iter().enumerate().map(|(index, stage)| (stage.id.clone(), index)).collect();
         Self {
             pipeline: plan.name.clone(),
+            layout: Arc::new(layout),
             start: Instant::now(),
             stages,
             index,
@@ -136,6 +145,7 @@ impl Counters {
             }
         });
         Snapshot {
+            layout: Arc::clone(&self.layout),
             pipeline: self.pipeline.clone(),
             run: rare.run.clone(),
             source: rare.source.clone(),
@@ -147,6 +157,7 @@ impl Counters {
             failures: rare.failures.clone(),
             absences: rare.absences.clone(),
             found_rate: rare.found_rate,
+            failure_kinds: rare.failure_kinds.counts().clone(),
             gate: rare.gate.filter(|(_, until)| *until > now).map(|(status, until)| (status, until - now)),
         }
     }
@@ -180,6 +191,11 @@ impl Listener for Counters {
             Event::RunResumed { since, documents } => {
                 self.rare().resumed = Some(Resumed { since: *since, documents: *documents });
             }
+            Event::StageStarted { stage, account, queue, .. } => {
+                let (account, queue) = (Arc::clone(account), queue.clone());
+                // A stage starts once.
+                let _ = self.stage(stage).works.set(Works { account, queue });
+            }
             Event::ItemSeeded { stage } | Event::ItemAdmitted { stage } => {
                 add(&self.stage(stage).admitted, 1);
             }
@@ -188,8 +204,13 @@ impl Listener for Counters {
                 self.sent();
                 add(&self.stage(stage).requests, 1);
             }
-            Event::RequestRetried { stage, .. } | Event::RequestRefused { stage, .. } => {
+            Event::RequestRetried { stage, reason, .. } => {
                 add(&self.stage(stage).retries, 1);
+                self.rare().failure_kinds.count("again: ", reason);
+            }
+            Event::RequestRefused { stage, .. } => {
+                add(&self.stage(stage).retries, 1);
+                add(&self.stage(stage).refused, 1);
             }
             Event::RateFound { per_second } => self.rare().found_rate = Some(*per_second),
             Event::GateClosed { status, wait } => {
@@ -243,6 +264,7 @@ impl Listener for Counters {
                 add(&counts.failed, 1);
                 add(&counts.unasked, u64::from(!asked));
                 let mut rare = self.rare();
+                rare.failure_kinds.count("failed: ", error);
                 if counts.failed_table.is_none() && rare.failures.len() < FAILURES_KEPT {
                     rare.failures.push(FailureNote {
                         stage: stage.to_string(),
@@ -308,6 +330,7 @@ impl Stage {
             failed: AtomicU64::new(0),
             unasked: AtomicU64::new(0),
             retries: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             expression_errors: AtomicU64::new(0),
             rows: AtomicU64::new(0),
@@ -315,6 +338,7 @@ impl Stage {
             latency: Latency::default(),
             failed_table: None,
             missing_table: None,
+            works: OnceLock::new(),
         }
     }
 
@@ -336,13 +360,18 @@ impl Stage {
             retries: read(&self.retries),
             failed_table: self.failed_table.clone(),
             missing_table: self.missing_table.clone(),
+            refused: read(&self.refused),
             bytes: read(&self.bytes),
             expression_errors: read(&self.expression_errors),
             expression_error: rare.reasons.get(&self.id).cloned().unwrap_or_default(),
             circuit: rare.circuits.get(&self.id).cloned(),
             finished: self.finished.load(Ordering::Relaxed),
             p50: self.latency.quantile(0.50),
+            p95: self.latency.quantile(0.95),
             p99: self.latency.quantile(0.99),
+            latencies: self.latency.steps(),
+            hours: self.works.get().map_or_else(Hours::default, |works| works.account.hours()),
+            queue: self.works.get().map_or(0, |works| works.queue.read()),
         }
     }
 }

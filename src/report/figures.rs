@@ -39,10 +39,18 @@ pub fn bytes(number: u64) -> String {
     format!("{size:.1} TiB")
 }
 
-/// A time from a millisecond to hours.
+/// A share of 1 as `97 %`.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+/// A time from a tenth of a millisecond to hours.
 pub(super) fn time(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
+        0 if !time.as_micros().is_multiple_of(1000) && time.as_millis() < 10 => {
+            format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+        }
         0 => format!("{} ms", time.as_millis()),
         1..10 => format!("{:.1} s", time.as_secs_f64()),
         10..60 => format!("{seconds} s"),
@@ -66,6 +74,7 @@ mod tests {
         for (number, expect) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 30, "3.0 GiB")] {
             assert_eq!(bytes(number), expect);
         }
+        assert_eq!(time(Duration::from_micros(430)), "0.4 ms");
         for (ms, expect) in [
             (0, "0 ms"),
             (52, "52 ms"),

@@ -16,6 +16,7 @@ impl Listener for Log {
                 info!(run, ?published, swept, "state recovered");
             }
             Event::RunResumed { since, documents } => info!(%since, documents, "run resumed"),
+            Event::StageStarted { stage, buffer, .. } => debug!(%stage, buffer, "stage started"),
             Event::ItemSeeded { stage } => debug!(%stage, "item seeded"),
             Event::RowsSkipped { stage, count } => debug!(%stage, count, "rows skipped"),
             Event::FileFetched { stage, file, bytes } => info!(%stage, file, bytes, "file fetched"),

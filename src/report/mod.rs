@@ -1,7 +1,8 @@
 //! What the operator sees of a run: counts, progress, the summary at the end, log lines.
 //!
 //! ```text
-//! events ─▶ Counters ─▶ Snapshot ─▶ progress (while it runs), summary (at its end)
+//! events ─▶ Counters ─▶ Snapshot ─▶ progress, metrics (while it runs)
+//!    │                     └──────▶ verdict, summary, Record (run.json) ─▶ html (at its end)
 //!    └────▶ Log ─▶ tracing
 //! ```
 //!
@@ -15,20 +16,43 @@
 
 mod counters;
 mod figures;
+mod history;
+mod html;
+mod kinds;
 mod latency;
+mod layout;
+mod live;
+#[cfg(test)]
+mod live_tests;
 mod log;
 mod losses;
+mod metrics;
 mod outcomes;
 mod progress;
+mod record;
+mod recording;
+mod screen;
 mod snapshot;
 mod summary;
+mod usage;
+mod verdict;
+#[cfg(test)]
+mod verdict_tests;
 
 pub use counters::{Counters, FAILURES_KEPT};
 pub use figures::{bytes, count, counted};
+pub use history::{History, Point};
+pub use html::html;
+pub use layout::{EdgeLayout, Layout, StageLayout};
 pub use log::Log;
-pub use progress::{Mode, Progress};
+pub use metrics::metrics;
+pub use progress::{Mode, Progress, View};
+pub use record::{ErrorRecord, Facts, RECORD_VERSION, Record};
+pub use screen::Screen;
 pub use snapshot::{
     AbsenceNote, CircuitNote, FailureNote, PublishedFile, Resumed, Role, Snapshot, StageSnapshot,
     TableSnapshot, Totals,
 };
 pub use summary::{Again, Ending, summary};
+pub use usage::Usage;
+pub use verdict::{Resource, Verdict, verdict};

@@ -1,35 +1,39 @@
-//! How far a run is, while it runs: a line that is redrawn on a terminal, plain lines in a log, JSON lines for
+//! How far a run is, while it runs: a few lines that are redrawn on a terminal, plain lines in a log, JSON lines for
 //! a machine.
 //!
-//! One thread reads the counters and writes; it ends with its [`Progress`]. Invariant: a writer that fails or
-//! blocks never holds up the run.
+//! One thread reads the counters, notes how they grow, and writes; it ends with its [`Progress`]. Invariant: a writer that
+//! fails or blocks never holds up the run.
 
-use std::collections::{HashSet, VecDeque};
-use std::io::Write;
+use std::collections::HashSet;
+use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
+use terminal_size::{Height, Width};
 
 use super::counters::Counters;
-use super::figures::{count, counted, real, time};
+use super::figures::{count, counted, time};
+use super::history::History;
+use super::live::{Look, Pulse, Rates, lines};
+use super::screen::Screen;
 use super::snapshot::{Role, Snapshot};
 use crate::event::{Event, Listener};
 use crate::spec::StageId;
 
-/// Four times a second is smooth enough to be read.
-const REDRAW: Duration = Duration::from_millis(250);
+/// Four times a second is smooth enough to be read, and often enough for a chart.
+const TICK: Duration = Duration::from_millis(250);
 /// A log of a night has some thousand lines then.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
-/// Often enough for a chart.
+/// Often enough for somebody who draws it.
 const JSON_EVERY: Duration = Duration::from_secs(1);
-/// Over which time the rate is measured that is shown.
-const RATE_WINDOW: Duration = Duration::from_secs(5);
 /// Notices that wait to be written; a run has a handful.
 const NOTICES: usize = 16;
+/// The version of the JSON lines. It grows when a name changes its meaning or goes.
+const JSON_VERSION: u32 = 1;
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +48,33 @@ pub enum Mode {
     None,
 }
 
+/// How and where progress is shown.
+pub struct View {
+    /// How.
+    pub mode: Mode,
+    /// With colours, where it is live.
+    pub coloured: bool,
+    /// The part of the terminal that is redrawn.
+    pub screen: Screen,
+    /// Where lines go.
+    pub out: Box<dyn Write + Send>,
+    /// How many requests the run makes, if its plan says so.
+    pub expected: Option<u64>,
+}
+
+impl View {
+    /// Plain lines on stderr, or nothing.
+    pub fn plain(mode: Mode) -> Self {
+        let (screen, out) = (Screen::default(), Box::new(io::stderr()));
+        Self { mode, coloured: false, screen, out, expected: None }
+    }
+}
+
 /// The thread that shows progress; as a [`Listener`] it tells at once that a run began.
 #[derive(Debug)]
 pub struct Progress {
-    notices: Option<SyncSender<Notice>>,
-    thread: Option<JoinHandle<()>>,
+    notices: SyncSender<Notice>,
+    thread: JoinHandle<History>,
 }
 
 /// Told at once, whatever the interval.
@@ -64,15 +90,12 @@ enum Notice {
 }
 
 impl Progress {
-    /// Starts to show `counters` on `out`.
-    pub fn start(mode: Mode, counters: Arc<Counters>, out: Box<dyn Write + Send>) -> Self {
-        if mode == Mode::None {
-            return Self { notices: None, thread: None };
-        }
+    /// Starts to show `counters`.
+    pub fn start(view: View, counters: Arc<Counters>) -> Self {
         let (notices, received) = sync_channel(NOTICES);
-        let painter = Painter { mode, counters, out, sends: VecDeque::new(), drawn: false };
+        let painter = Painter { view, counters, pulse: Pulse::default(), history: History::default() };
         let thread = std::thread::spawn(move || painter.run(&received));
-        Self { notices: Some(notices), thread: Some(thread) }
+        Self { notices, thread }
     }
 
     /// Whoever tells it of events.
@@ -82,24 +105,20 @@ impl Progress {
 
     /// Says that the run was asked to stop and is about to.
     pub fn stopping(&self, signal: &'static str) {
-        if let Some(notices) = &self.notices {
-            let _ = notices.try_send(Notice::Stopping { signal });
-        }
+        let _ = self.notices.try_send(Notice::Stopping { signal });
     }
 
-    /// Takes the line off the terminal and ends the thread.
-    pub fn finish(self) {
-        if let (Some(notices), Some(thread)) = (self.notices, self.thread) {
-            // Its receiver is gone only if the painter panicked.
-            let _ = notices.send(Notice::End);
-            // A painter that panicked has no line left to take away, and the run is none the worse.
-            drop(thread.join());
-        }
+    /// Takes the lines off the terminal and ends the thread. How the run went over time.
+    pub fn finish(self) -> History {
+        // Its receiver is gone only if the painter panicked.
+        let _ = self.notices.send(Notice::End);
+        // A painter that panicked has nothing left to take away, and the run is none the worse.
+        self.thread.join().unwrap_or_default()
     }
 }
 
 struct Notices {
-    notices: Option<SyncSender<Notice>>,
+    notices: SyncSender<Notice>,
     /// Stages of which it was said that they are probed, and those of which the end of it was: each is said once.
     probed: Mutex<HashSet<(StageId, bool)>>,
 }
@@ -130,55 +149,52 @@ impl Listener for Notices {
             }
             _ => return,
         };
-        if let Some(notices) = &self.notices {
-            // Full only if the terminal hangs; then a notice is lost rather than the run held up.
-            let _ = notices.try_send(notice);
-        }
+        // Full only if the terminal hangs; then a notice is lost rather than the run held up.
+        let _ = self.notices.try_send(notice);
     }
 }
 
 struct Painter {
-    mode: Mode,
+    view: View,
     counters: Arc<Counters>,
-    out: Box<dyn Write + Send>,
-    /// When how many requests had been sent.
-    sends: VecDeque<(Instant, u64)>,
-    /// A line stands on the terminal that is to be redrawn.
-    drawn: bool,
+    pulse: Pulse,
+    history: History,
 }
 
 impl Painter {
-    fn run(mut self, notices: &Receiver<Notice>) {
-        let every = match self.mode {
-            Mode::Live => REDRAW,
+    fn run(mut self, notices: &Receiver<Notice>) -> History {
+        let every = match self.view.mode {
+            Mode::Live | Mode::None => TICK,
             Mode::Plain => PLAIN_EVERY,
-            Mode::Json | Mode::None => JSON_EVERY,
+            Mode::Json => JSON_EVERY,
         };
-        self.sends.push_back((Instant::now(), 0));
-        let mut next = Instant::now() + every;
+        let (mut tick, mut show) = (Instant::now(), Instant::now() + every);
         loop {
-            match notices.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            match notices.recv_timeout(tick.saturating_duration_since(Instant::now())) {
                 Ok(Notice::End) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(notice) => self.notice(&notice),
                 Err(RecvTimeoutError::Timeout) => {
-                    next = Instant::now() + every;
-                    self.tick();
+                    let now = Instant::now();
+                    let due = now >= show;
+                    // After a pause (a laptop that slept) it goes on from now.
+                    tick = now + TICK;
+                    show = if due { now + every } else { show };
+                    self.tick(due, false);
                 }
             }
         }
-        match self.mode {
-            Mode::Json => self.tick(),
-            _ => self.write(""),
-        }
+        self.tick(self.view.mode == Mode::Json, true);
+        self.view.screen.clear();
+        self.history
     }
 
     fn notice(&mut self, notice: &Notice) {
-        let text = match (self.mode, notice) {
+        let text = match (self.view.mode, notice) {
             (Mode::Json, Notice::Started { run, pipeline, source }) => {
-                format!(
-                    "{}\n",
-                    json!({"event": "started", "run": run, "pipeline": pipeline, "source": source})
-                )
+                let started = json!({
+                    "event": "started", "version": JSON_VERSION, "run": run, "pipeline": pipeline, "source": source
+                });
+                format!("{started}\n")
             }
             (Mode::Json, Notice::Recovered { run, tables, swept }) => {
                 format!("{}\n", json!({"event": "recovered", "run": run, "tables": tables, "swept": swept}))
@@ -233,39 +249,32 @@ impl Painter {
         self.write(&text);
     }
 
-    fn tick(&mut self) {
+    fn tick(&mut self, due: bool, last: bool) {
         let snapshot = self.counters.snapshot();
-        let rate = self.rate(snapshot.totals().requests);
-        match self.mode {
-            // The line is cut at the edge of the terminal instead of broken, for as long as it is written.
-            Mode::Live if snapshot.run.is_some() => {
-                let line = line(&snapshot, rate);
-                self.write(&format!("\x1b[?7l{line}\x1b[?7h"));
-                self.drawn = true;
+        let rates = self.pulse.feel(&snapshot, Instant::now());
+        self.history.note(&snapshot, last);
+        let began = snapshot.run.is_some();
+        match self.view.mode {
+            Mode::Live if began && !last => {
+                let (width, height) = terminal_size::terminal_size_of(io::stderr())
+                    .map_or((80, 24), |(Width(width), Height(height))| (width.into(), height.into()));
+                let look = Look { width, height, coloured: self.view.coloured };
+                self.view.screen.show(&lines(&snapshot, &rates, self.view.expected, look));
             }
-            Mode::Plain if snapshot.run.is_some() => self.write(&format!("{}\n", line(&snapshot, rate))),
-            Mode::Json => self.write(&format!("{}\n", object(&snapshot, rate))),
-            Mode::Live | Mode::Plain | Mode::None => {}
+            Mode::Plain if began && due => self.write(&format!("{}\n", line(&snapshot, rates.requests))),
+            Mode::Json if due => self.write(&format!("{}\n", object(&snapshot, &rates, self.view.expected))),
+            Mode::Live | Mode::Plain | Mode::Json | Mode::None => {}
         }
     }
 
-    /// Sends in a second over the last few seconds.
-    fn rate(&mut self, requests: u64) -> f64 {
-        let now = Instant::now();
-        self.sends.push_back((now, requests));
-        while self.sends.len() > 2 && now - self.sends[1].0 > RATE_WINDOW {
-            self.sends.pop_front();
-        }
-        let (then, before) = self.sends[0];
-        let seconds = (now - then).as_secs_f64();
-        if seconds > 0.0 { real(requests - before) / seconds } else { 0.0 }
-    }
-
-    /// Writes `text` in place of the line that stands there.
+    /// Writes whole lines.
     fn write(&mut self, text: &str) {
-        let clear = if std::mem::take(&mut self.drawn) { "\r\x1b[K" } else { "" };
+        if self.view.mode == Mode::None {
+            return;
+        }
+        let out = &mut self.view.out;
         // Nobody may be there to read it.
-        let _ = self.out.write_all(format!("{clear}{text}").as_bytes()).and_then(|()| self.out.flush());
+        let _ = self.view.screen.above(|| out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     }
 }
 
@@ -301,17 +310,43 @@ fn line(snapshot: &Snapshot, rate: f64) -> String {
     parts.join(" · ")
 }
 
-/// A snapshot as one JSON object.
-fn object(snapshot: &Snapshot, rate: f64) -> serde_json::Value {
+/// A snapshot as one JSON object; `docs/REPORT.md` describes its names.
+fn object(snapshot: &Snapshot, rates: &Rates, expected: Option<u64>) -> Value {
+    let rounded = |number: f64| (number * 10.0).round() / 10.0;
     let rows = snapshot.tables.iter().map(|table| (table.name.clone(), json!(table.rows)));
     let mut object = json!({
         "event": "progress",
+        "version": JSON_VERSION,
         "seconds": (snapshot.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
-        "rate": (rate * 10.0).round() / 10.0,
+        "rate": rounded(rates.requests),
+        "rate_limit": snapshot.layout.rate.map(|rate| rate.per_second()),
+        "expected_requests": expected,
         "rows": rows.collect::<serde_json::Map<_, _>>(),
     });
-    if let (Some(object), serde_json::Value::Object(counts)) = (object.as_object_mut(), snapshot.to_json()) {
-        object.extend(counts);
-    }
+    let Value::Object(counts) = snapshot.to_json() else { unreachable!("counts are an object") };
+    let names = object.as_object_mut().expect("an object");
+    names.extend(counts);
+    let stages =
+        snapshot.stages.iter().zip(&snapshot.layout.stages).enumerate().map(|(index, (stage, layout))| {
+            let counts = json!({
+                "kind": stage.role.name(),
+                "finished": stage.finished,
+                "items": stage.admitted,
+                "found": stage.found,
+                "requests": stage.requests,
+                "documents": stage.documents,
+                "missing": stage.missing,
+                "failed": stage.failed,
+                "retries": stage.retries,
+                "in_flight": stage.hours.busy,
+                "workers": stage.hours.workers,
+                "queue": stage.queue,
+                "buffer": layout.buffer,
+                "per_second": rounded(rates.stages.get(index).copied().unwrap_or(0.0)),
+                "p50_ms": stage.p50.map(|p50| rounded(p50.as_secs_f64() * 1000.0)),
+            });
+            (stage.id.clone(), counts)
+        });
+    names.insert("stages".to_owned(), Value::Object(stages.collect()));
     object
 }

@@ -1,18 +1,22 @@
 //! The counts of one moment, as plain data: what progress and summary are written from.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::figures::real;
-use crate::event::{ColumnLoss, EmptyColumn};
+use super::layout::Layout;
+use crate::event::{ColumnLoss, EmptyColumn, Hours};
 
 /// What kind of stage it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
     /// A seed.
+    #[default]
     Seed,
     /// A fetch.
     Fetch,
@@ -24,9 +28,24 @@ pub enum Role {
     Project,
 }
 
+impl Role {
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Seed => "seed",
+            Self::Fetch => "fetch",
+            Self::Expand => "expand",
+            Self::Filter => "filter",
+            Self::Project => "project",
+        }
+    }
+}
+
 /// Everything that is known of a run at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Snapshot {
+    /// The plan, as far as reports show it.
+    pub layout: Arc<Layout>,
     /// The pipeline.
     pub pipeline: String,
     /// The run's id; `None` before it began.
@@ -47,6 +66,8 @@ pub struct Snapshot {
     pub failures: Vec<FailureNote>,
     /// The first 404s, of stages whose 404s no table shows.
     pub absences: Vec<AbsenceNote>,
+    /// Failed items and attempts by kind.
+    pub failure_kinds: BTreeMap<String, u64>,
     /// For how long nobody may send, and the status that asked for it.
     pub gate: Option<(u16, Duration)>,
     /// The rate that was found, in requests a second, where the file leaves it to be found.
@@ -63,7 +84,7 @@ pub struct Resumed {
 }
 
 /// Counts of one stage.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct StageSnapshot {
     /// Its name.
     pub id: String,
@@ -97,6 +118,8 @@ pub struct StageSnapshot {
     pub failed_table: Option<PathBuf>,
     /// Where a table shows what is missing.
     pub missing_table: Option<PathBuf>,
+    /// Answers of 429 and 503 among them.
+    pub refused: u64,
     /// Bytes of its documents.
     pub bytes: u64,
     /// Expressions that ended in an error, without those of columns.
@@ -107,8 +130,27 @@ pub struct StageSnapshot {
     pub finished: bool,
     /// The time that half of the answers took at the most.
     pub p50: Option<Duration>,
+    /// The time that 95 % of the answers took at the most.
+    pub p95: Option<Duration>,
     /// The time that 99 % of the answers took at the most.
     pub p99: Option<Duration>,
+    /// Answers by the time that they took at the most, without empty steps.
+    pub latencies: Vec<(Duration, u64)>,
+    /// Where the time of its workers went.
+    pub hours: Hours,
+    /// Values that wait before it now.
+    pub queue: usize,
+}
+
+impl StageSnapshot {
+    /// From its beginning to its end, or to now.
+    pub fn lasted(&self) -> Duration {
+        match (self.hours.opened, self.hours.closed) {
+            (Some(opened), Some(closed)) => closed - opened,
+            (Some(opened), None) => opened.elapsed(),
+            (None, _) => Duration::ZERO,
+        }
+    }
 }
 
 /// Counts of one table.
@@ -200,9 +242,16 @@ pub struct Totals {
     pub failed: u64,
     /// Attempts that were followed by another.
     pub retries: u64,
+    /// Answers of 429 and 503 among them.
+    pub refused: u64,
 }
 
 impl Snapshot {
+    /// Requests a second that the run is held to: as its file says, or as was found.
+    pub fn allowed(&self) -> Option<f64> {
+        self.layout.rate.map(|rate| rate.per_second()).or(self.found_rate)
+    }
+
     /// The sums over all stages.
     pub fn totals(&self) -> Totals {
         self.stages.iter().fold(Totals::default(), |sum, stage| Totals {
@@ -214,7 +263,32 @@ impl Snapshot {
             missing: sum.missing + stage.missing,
             failed: sum.failed + stage.failed,
             retries: sum.retries + stage.retries,
+            refused: sum.refused + stage.refused,
         })
+    }
+
+    /// The times that half and 99 % of all answers took at the most.
+    pub fn quantiles(&self) -> (Option<Duration>, Option<Duration>) {
+        let mut steps: BTreeMap<Duration, u64> = BTreeMap::new();
+        for (time, count) in self.stages.iter().flat_map(|stage| &stage.latencies) {
+            *steps.entry(*time).or_default() += count;
+        }
+        let total: u64 = steps.values().sum();
+        let quantile = |share: f64| {
+            let mut seen = 0;
+            let reached = |count: &u64| {
+                seen += count;
+                real(seen) >= real(total) * share
+            };
+            steps.values().position(reached).and_then(|at| steps.keys().nth(at).copied())
+        };
+        (quantile(0.5), quantile(0.99))
+    }
+
+    /// From the beginning of the first stage to the end of the last, or to now; `None` before the first.
+    pub fn flowing(&self) -> Option<Duration> {
+        let began = self.stages.iter().filter_map(|stage| stage.hours.opened).min()?;
+        self.stages.iter().filter_map(|stage| Some(stage.hours.opened? + stage.lasted() - began)).max()
     }
 
     /// Sends in a second, from the first to the last; `None` where that is too short to say.

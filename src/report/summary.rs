@@ -8,6 +8,7 @@ use super::figures::{bytes, count, counted, time};
 use super::losses::{empty, misfits};
 use super::outcomes::{failed, missing, probed};
 use super::snapshot::Snapshot;
+use super::verdict::verdict;
 use crate::spec::Rate;
 
 /// Columns with mismatches that are listed, and stages with a line of their own.
@@ -48,6 +49,9 @@ pub fn summary(snapshot: &Snapshot, ending: Ending, allowed: Option<Rate>, again
     list(&mut text, "what was probed", &probed(snapshot), LINES_MAX);
     for (title, lines) in [failed(snapshot), missing(snapshot)] {
         list(&mut text, &title, &lines, FAILURES_KEPT + LINES_MAX);
+    }
+    if let Some(verdict) = verdict(snapshot) {
+        line(&mut text, format_args!("\n{}", verdict.words));
     }
     if let Some(advice) = advice(ending, again) {
         line(&mut text, format_args!("\n{advice}\n  {}", again.command));

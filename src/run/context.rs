@@ -10,7 +10,7 @@ use super::rows::{self, Ending};
 use super::tally::Tally;
 pub(super) use crate::engine::on_thread;
 use crate::engine::{Demand, Memory, Turn};
-use crate::event::{Event, Listener};
+use crate::event::{Account, Event, Listener};
 use crate::plan::expr::RunScope;
 use crate::plan::{Item, RequestTemplate};
 use crate::spec::StageId;
@@ -27,6 +27,8 @@ pub(super) struct Context {
     pub listener: Arc<dyn Listener>,
     /// `--limit`: items of each seed.
     pub limit: Option<u64>,
+    /// Where the time of each stage's workers is noted, in the order of the plan.
+    pub accounts: Vec<Arc<Account>>,
 }
 
 /// What asking came to without an answer, with the request, or the template of one that could not be filled.

@@ -18,7 +18,7 @@ use super::stash::{Page, Pen, Stash, Stashed, Waits, document_bytes};
 use crate::engine::{
     BODY_OVERHEAD_BYTES, Charge, EdgeId, Frontier, Parcel, Sender, Token, Turn, Work, Workers,
 };
-use crate::event::Event;
+use crate::event::{Account, Activity, Event};
 use crate::plan::expr::{EvalError, FieldSet, Json};
 use crate::plan::{Document, ExpandPlan, FirstPage, Item, Parts};
 use crate::project::{ExpandRule, Found, prune};
@@ -91,7 +91,8 @@ impl Work for Expander {
         }
         let (rule, scope, document) =
             (Arc::clone(&self.rule), Arc::clone(&self.context.scope), expanded.document.value.clone());
-        let (found, answers) = on_thread(move || (rule.found(&scope, &document, &answers), answers)).await;
+        let looking = on_thread(move || (rule.found(&scope, &document, &answers), answers));
+        let (found, answers) = self.caller.account.time(Activity::Decoding, 1, looking).await;
         self.context.expressions_failed(
             &self.caller.stage,
             u64::from(found.errors),
@@ -109,6 +110,10 @@ impl Work for Expander {
             expanded.found = rows.collect();
         }
         Ok(expanded)
+    }
+
+    fn account(&self) -> &Arc<Account> {
+        &self.caller.account
     }
 
     async fn deliver(&self, expanded: Expanded) -> Result<(), RunError> {
@@ -196,7 +201,8 @@ impl Expander {
         }
         let (rule, scope, document) =
             (Arc::clone(&self.rule), Arc::clone(&self.context.scope), document.clone());
-        let truth = on_thread(move || rule.wants(&scope, &document)).await;
+        let looking = on_thread(move || rule.wants(&scope, &document));
+        let truth = self.caller.account.time(Activity::Decoding, 1, looking).await;
         self.context.expressions_failed(
             &self.caller.stage,
             u64::from(truth.error.is_some()),

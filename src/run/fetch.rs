@@ -8,7 +8,7 @@ use super::outlets::Outlets;
 use super::rows::Ending;
 use super::stash::{Page, Pen, Stash, Stashed, Waits, document_bytes};
 use crate::engine::{Parcel, Token, Turn, Work, Workers};
-use crate::event::Event;
+use crate::event::{Account, Event};
 use crate::plan::{Document, FetchPlan, Item, split};
 use crate::spec::Port;
 use crate::tmdb::{Answer, Caller};
@@ -58,6 +58,10 @@ impl Work for Fetcher {
             }
             Err(unanswered) => Ok(Fetched::Ended(self.context.failed(&self.caller, &item, &unanswered)?)),
         }
+    }
+
+    fn account(&self) -> &Arc<Account> {
+        &self.caller.account
     }
 
     async fn deliver(&self, fetched: Fetched) -> Result<(), RunError> {

@@ -7,6 +7,7 @@ use super::error::RunError;
 use super::outlets::Outlets;
 use super::stash::{Stash, Stashed, Waits as _};
 use crate::engine::{Parcel, Turn, Work};
+use crate::event::{Account, Activity};
 use crate::plan::expr::{EvalError, Input, Scope};
 use crate::plan::{Document, FilterPlan};
 use crate::spec::{Port, StageId};
@@ -18,6 +19,7 @@ pub(super) struct Sieve {
     pub outlets: Outlets,
     pub context: Arc<Context>,
     pub stash: Arc<Stash>,
+    pub account: Arc<Account>,
 }
 
 impl Work for Sieve {
@@ -29,7 +31,8 @@ impl Work for Sieve {
     async fn work(self: Arc<Self>, parcel: Parcel<Document>, _: Turn) -> Result<Self::Out, RunError> {
         let (scope, where_) = (Arc::clone(&self.context.scope), self.plan.where_.clone());
         let document = parcel.value.clone();
-        let truth = on_thread(move || Scope::new(&scope, &document).holds(&where_, Input::Document)).await;
+        let holds = on_thread(move || Scope::new(&scope, &document).holds(&where_, Input::Document));
+        let truth = self.account.time(Activity::Decoding, 1, holds).await;
         self.context.expressions_failed(
             &self.stage,
             u64::from(truth.error.is_some()),
@@ -38,9 +41,14 @@ impl Work for Sieve {
         Ok(truth.holds.then_some(parcel))
     }
 
+    fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
     async fn deliver(&self, passed: Self::Out) -> Result<(), RunError> {
         if let Some(parcel) = passed {
             self.outlets.send(Port::Main, parcel).await?;
+            self.account.passed();
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ use crate::engine::{
     Crew, Demand, EdgeId, Feed, Frontier, FrontierPlan, KeyOf, Memory, Parcel, Receiver, Slot, Workers, edge,
     run_stage,
 };
-use crate::event::{Event, Listener};
+use crate::event::{Account, Event, Gauge, Listener};
 use crate::plan::expr::{FieldSet, RunScope};
 use crate::plan::{
     Document, Hands, Item, Plan, SEED_BUFFER, SeedItems, Source, StageIndex, StageKind, StagePlan, TablePlan,
@@ -128,6 +128,7 @@ pub(super) fn context(plan: &Plan, client: Arc<Client>, options: FlowOptions) ->
         scope: Arc::new(RunScope { params: Arc::clone(&plan.params), run: options.run }),
         listener: options.listener,
         limit: options.limit,
+        accounts: plan.stages.iter().map(|_| Arc::default()).collect(),
     })
 }
 
@@ -158,11 +159,18 @@ pub(super) fn start(
         let stash = Arc::new(Stash::new(stage.id.clone()));
         let memory = context.memory.clone();
         let is_short = move || memory.is_short();
+        let account = Arc::clone(&context.accounts[index]);
+        context.listener.hear(&Event::StageStarted {
+            stage: stage.id.clone(),
+            account: Arc::clone(&account),
+            queue: wires.queues.remove(&index).unwrap_or_else(|| Gauge::new(|| 0)),
+            buffer: stage.buffer,
+        });
         match &stage.kind {
             StageKind::Seed(seed) => {
                 let readers = wires.seed_readers.remove(&index).unwrap_or_default();
                 let left = AtomicU64::new(context.limit.unwrap_or(u64::MAX));
-                let (plan, caller) = (seed.clone(), caller(stage, &context.client));
+                let (plan, caller) = (seed.clone(), caller(stage, &context.client, &account));
                 let given = AtomicU64::new(0);
                 let seeder = Seeder { plan, caller, hands, readers, outlets, context, left, given };
                 let file = files.remove(&index);
@@ -170,7 +178,7 @@ pub(super) fn start(
             }
             StageKind::Fetch(plan) => {
                 let items = wires.items.remove(&index).expect("every fetch has a frontier");
-                let caller = caller(stage, &context.client);
+                let caller = caller(stage, &context.client, &account);
                 let fetcher = Fetcher { plan: plan.clone(), caller, outlets, context, stash };
                 crew.spawn(
                     name,
@@ -188,7 +196,7 @@ pub(super) fn start(
                     plan: expand.clone(),
                     hands_parts_on: stage.parts,
                     rule: Arc::new(rule),
-                    caller: caller(stage, &context.client),
+                    caller: caller(stage, &context.client, &account),
                     items: wires.item_outlets.remove(&index).unwrap_or_default(),
                     outlets,
                     context,
@@ -201,7 +209,7 @@ pub(super) fn start(
             }
             StageKind::Filter(plan) => {
                 let documents = merged(crew, &stage.id.to_string(), documents, stage.buffer);
-                let sieve = Sieve { stage: stage.id.clone(), plan: plan.clone(), outlets, context, stash };
+                let sieve = Sieve { stage: stage.id.clone(), plan: plan.clone(), outlets, context, stash, account };
                 crew.spawn(name, async move {
                     done(run_stage(hands, documents, Arc::new(sieve), is_short).await)
                 });
@@ -215,12 +223,13 @@ pub(super) fn start(
 }
 
 /// Who asks on behalf of a stage, with a lane of its own in the budget.
-pub(super) fn caller(stage: &StagePlan, client: &Client) -> Caller {
+pub(super) fn caller(stage: &StagePlan, client: &Client, account: &Arc<Account>) -> Caller {
     Caller {
         stage: stage.id.clone(),
         lane: client.lane(stage.rate, stage.share),
         workers: stage.adaptive.then(|| Arc::new(Workers::adaptive(stage.hands().working))),
         timeout: stage.timeout,
+        account: Arc::clone(account),
     }
 }
 
@@ -250,6 +259,8 @@ pub(super) struct Wires<'a> {
     outlets: HashMap<StageIndex, Outlets>,
     documents: HashMap<StageIndex, Vec<Documents>>,
     items: HashMap<StageIndex, Receiver<Parcel<Item>>>,
+    /// What waits before each stage.
+    queues: HashMap<StageIndex, Gauge>,
     item_outlets: HashMap<StageIndex, Vec<ItemOutlet>>,
     seed_readers: HashMap<StageIndex, Vec<SeedReader>>,
 }
@@ -262,6 +273,7 @@ impl<'a> Wires<'a> {
             outlets: HashMap::new(),
             documents: HashMap::new(),
             items: HashMap::new(),
+            queues: HashMap::new(),
             item_outlets: HashMap::new(),
             seed_readers: HashMap::new(),
         };
@@ -270,13 +282,17 @@ impl<'a> Wires<'a> {
                 continue;
             }
             let closes_loop = plan.item_edges.iter().any(|edge| edge.from == index && edge.in_loop);
+            let mut gauges = Vec::new();
             for source in &stage.inputs {
                 let (sender, receiver) = edge(stage.buffer);
+                gauges.push(sender.gauge());
                 let tokens = source.port == Port::Main && (stage.tokens || closes_loop);
                 let parts = source.port == Port::Main && stage.takes_parts();
                 wires.outlets.entry(source.stage).or_default().add(source.port, tokens, parts, sender);
                 wires.documents.entry(index).or_default().push(receiver);
             }
+            let queue = Gauge::new(move || gauges.iter().map(Gauge::read).sum());
+            wires.queues.insert(index, queue);
         }
         wires
     }
@@ -340,6 +356,9 @@ impl<'a> Wires<'a> {
                 let stage = &self.plan.stages[member];
                 let (sender, items) = edge(stage.buffer);
                 self.items.insert(member, items);
+                let queue = sender.gauge();
+                // The frontier reserves the place of the item that it has yet to find.
+                self.queues.insert(member, Gauge::new(move || queue.read().saturating_sub(1)));
                 let handing = frontier.clone().hand_out(slot(member), sender);
                 crew.spawn(format!("{} (frontier)", stage.id), async move { Ok(handing.await?) });
             }

@@ -35,7 +35,7 @@ pub async fn probe(
         };
         let failed = |reason: String| RunError::Probe { stage: stage.id.to_string(), reason };
         let request = request.fill(&json!({})).map_err(|unfillable| failed(unfillable.to_string()))?;
-        let body = match client.ask(&caller(stage, &client), &request).await {
+        let body = match client.ask(&caller(stage, &client, &Arc::default()), &request).await {
             Ok(Answer::Document { body, .. }) => body,
             Ok(Answer::Missing { .. }) => return Err(failed(format!("the API has no `{request}`"))),
             Err(AskError::Failed(failure)) => return Err(failed(format!("`{request}`: {}", failure.reason))),

@@ -13,7 +13,7 @@ use super::outlets::Outlets;
 use super::rows::Ending;
 use super::seed_file::SeedFile;
 use crate::engine::{Closed, Parcel, Sender, Turn, Work, Workers, edge, run_stage};
-use crate::event::Event;
+use crate::event::{Account, Activity, Event};
 use crate::plan::expr::{EvalError, FieldSet, Input, Json, Scope};
 use crate::plan::{Document, Hands, Item, SeedItems, SeedPlan};
 use crate::project::prune;
@@ -74,6 +74,10 @@ impl Seeder {
     /// Hands out every item; of the open `file`, if the seed has one.
     pub(super) async fn run(self, file: Option<SeedFile>) -> Result<(), RunError> {
         let seeder = Arc::new(self);
+        let paged = matches!(seeder.plan.source, SeedItems::Pages { .. });
+        // Pages are read by several workers, whose times the stage notes; everything else by one.
+        let account = Arc::clone(&seeder.caller.account);
+        let _alone = (!paged).then(|| (account.open(1), account.begin()));
         let handed_out = match file {
             Some(file) => seeder.hand_out_file(file).await,
             None => seeder.hand_out_all().await,
@@ -157,7 +161,9 @@ impl Seeder {
 
     /// Reads the first page, then as many more as it says there are, several at once and in order.
     async fn hand_out_pages(self: Arc<Self>) -> Result<(), Stop> {
+        let alone = (self.caller.account.open(1), self.caller.account.begin());
         let first = Arc::clone(&self).work(1, Turn::alone()).await?;
+        drop(alone);
         let pages = first.pages;
         self.deliver(first).await?;
         let (numbers, queue) = edge(1);
@@ -192,6 +198,9 @@ impl Seeder {
 
     /// Hands an item to every reader, and as a document to those who look at the items themselves.
     async fn hand(&self, body: &[u8], rank: u64) -> Result<(), Stop> {
+        // While pages are read, that is not a worker's time: results are handed on beside them.
+        let paged = matches!(self.plan.source, SeedItems::Pages { .. });
+        let _handing = (!paged).then(|| self.caller.account.on(Activity::Output));
         let rank = u32::try_from(rank).unwrap_or(u32::MAX);
         self.left.fetch_sub(1, Ordering::Relaxed);
         if self.outlets.is_read(Port::Main) {
@@ -282,6 +291,10 @@ impl Work for Seeder {
             error.as_ref().map(EvalError::short),
         );
         Ok(Page { items, ended: None, pages })
+    }
+
+    fn account(&self) -> &Arc<Account> {
+        &self.caller.account
     }
 
     async fn deliver(&self, page: Page) -> Result<(), Stop> {

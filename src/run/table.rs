@@ -11,12 +11,13 @@
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
+use tokio::time::Instant;
 
 use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::spool::Spool;
 use crate::engine::{Charge, Closed, Parcel, Receiver, Sender, edge};
-use crate::event::{ColumnLoss, Event};
+use crate::event::{Account, Activity, ColumnLoss, Event};
 use crate::plan::{BATCH_ROWS, DECODE_DOCUMENTS, Document, TablePlan, WRITER_BUFFER};
 use crate::project::{ColumnCounts, Projector};
 use crate::sink::{SinkError, StagedTable, TableWriter};
@@ -70,7 +71,9 @@ pub(super) async fn table<S: TableSink>(
     context: Arc<Context>,
 ) -> Result<(), RunError> {
     let (batches, queue) = edge(WRITER_BUFFER);
-    let writer = write(sink, queue, context.memory.table(0));
+    let account = &context.accounts[index];
+    let _opened = account.open(0);
+    let writer = write(sink, queue, context.memory.table(0), account);
     let project = async {
         let mut inputs = inputs.into_iter();
         let first = inputs.next().expect("a project reads something");
@@ -80,10 +83,12 @@ pub(super) async fn table<S: TableSink>(
             let spool = Spool::new(&plan)?;
             spools.push(spool.clone());
             let to = Destination::Spool(spool);
-            later.push(decode(&plan, input, to, &context));
+            later.push(decode(&plan, input, to, &context, account));
         }
-        let first = decode(&plan, first, Destination::Writer(batches.clone()), &context);
-        futures::future::try_join(first, futures::future::try_join_all(later)).await?;
+        let first = decode(&plan, first, Destination::Writer(batches.clone()), &context, account);
+        let (first, mut ended) =
+            futures::future::try_join(first, futures::future::try_join_all(later)).await?;
+        ended.push(first);
         for spool in spools {
             let mut stored = on_thread(move || spool.replay()).await?;
             loop {
@@ -100,13 +105,16 @@ pub(super) async fn table<S: TableSink>(
         }
         batches.send(ToWriter::End).await?;
         drop(batches);
-        Ok::<_, RunError>(())
+        Ok::<_, RunError>(ended)
     };
     // A writer that fails closes its queue, which `project` notices as a closed edge: the writer's error
     // is the one to tell.
     let (written, projected) = tokio::join!(writer, project);
     let table = written?;
-    projected?;
+    // Whoever has no more to decode waits for the file.
+    for ended in projected? {
+        account.add(Activity::Output, ended.elapsed());
+    }
     let table = table.ok_or(Closed)?;
     staged.send((index, table)).await?;
     Ok(())
@@ -118,38 +126,41 @@ enum Destination {
     Spool(Spool),
 }
 
-/// Decodes one input to its end.
+/// Decodes one input to its end; says when that was.
 async fn decode(
     plan: &Arc<TablePlan>,
     mut documents: Receiver<Parcel<Document>>,
     to: Destination,
     context: &Context,
-) -> Result<(), RunError> {
+    account: &Account,
+) -> Result<Instant, RunError> {
     let mut projector = Projector::new(Arc::clone(plan), Arc::clone(&context.scope), BATCH_ROWS);
     let mut open = context.memory.table(projector.memory_bytes());
     loop {
         // Never more documents than the open batch has room for, so that what is on its way is known.
         let room = DECODE_DOCUMENTS.min(BATCH_ROWS - projector.open_rows()).max(1);
         let mut parcels = Vec::with_capacity(room);
-        if documents.recv_many(&mut parcels, room).await == 0 {
+        if account.time(Activity::Input, 1, documents.recv_many(&mut parcels, room)).await == 0 {
             break;
         }
-        let (back, full) = on_thread(move || {
+        let count = parcels.len();
+        let decoding = on_thread(move || {
             let mut full = Vec::new();
             let result = parcels.iter().try_for_each(|parcel| projector.push(&parcel.value, &mut full));
             (projector, result.map(|()| full))
-        })
-        .await;
+        });
+        let (back, full) = account.time(Activity::Decoding, count, decoding).await;
         projector = back;
         open.resize(projector.memory_bytes());
         for batch in full? {
-            hand_on(plan, batch, &to, context).await?;
+            account.time(Activity::Output, 1, hand_on(plan, batch, &to, context)).await?;
         }
     }
     drop(open);
-    let (last, counts) = on_thread(move || (projector.finish(), projector.counts())).await;
+    let finishing = on_thread(move || (projector.finish(), projector.counts()));
+    let (last, counts) = account.time(Activity::Decoding, 0, finishing).await;
     if let Some(batch) = last {
-        hand_on(plan, batch, &to, context).await?;
+        account.time(Activity::Output, 1, hand_on(plan, batch, &to, context)).await?;
     }
     context.listener.hear(&Event::TableCounted {
         table: plan.stage.clone(),
@@ -163,7 +174,7 @@ async fn decode(
     });
     let reason = counts.rows_failure.map(|failure| format!("{} (item {})", failure.reason, failure.item));
     context.expressions_failed(&plan.stage, counts.rows_errors, reason);
-    Ok(())
+    Ok(Instant::now())
 }
 
 /// What a column lost, place by place.
@@ -221,21 +232,26 @@ async fn write<S: TableSink>(
     mut sink: S,
     mut queue: Receiver<ToWriter>,
     mut open: Charge,
+    account: &Account,
 ) -> Result<Option<S::Staged>, SinkError> {
-    while let Some(message) = queue.recv().await {
+    while let Some(message) = account.time(Activity::Batches, 1, queue.recv()).await {
         match message {
             ToWriter::Batch(batch, charge) => {
-                let (back, result) = on_thread(move || {
+                let rows = batch.num_rows();
+                let writing = on_thread(move || {
                     let result = sink.write(&batch);
                     drop((batch, charge));
                     (sink, result)
-                })
-                .await;
+                });
+                let (back, result) = account.time(Activity::Writing, rows, writing).await;
                 sink = back;
                 open.resize(sink.memory_bytes());
                 result?;
             }
-            ToWriter::End => return on_thread(move || sink.finish()).await.map(Some),
+            ToWriter::End => {
+                let finishing = on_thread(move || sink.finish());
+                return account.time(Activity::Writing, 0, finishing).await.map(Some);
+            }
         }
     }
     Ok(None)

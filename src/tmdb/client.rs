@@ -36,7 +36,7 @@ use super::flights::{Boarding, Flights};
 use super::transport::{Response, Transport};
 use super::vanguard::Vanguard;
 use crate::engine::{Budget, Lane, Leave, Workers};
-use crate::event::{Event, Listener, Origin};
+use crate::event::{Account, Activity, Event, Listener, Origin};
 use crate::plan::Request;
 use crate::spec::{Retry, StageId};
 use crate::store::{Kept, Store};
@@ -69,6 +69,8 @@ pub struct Client {
     /// Attempts under way, until their answers are kept.
     under_way: TaskTracker,
     circuits: Circuits,
+    /// One more for each request on its way.
+    on_the_way: Arc<()>,
     /// What ended the run.
     ended: OnceLock<Fatal>,
     /// The found rate that listeners know, in thousandths of a request a second.
@@ -86,6 +88,8 @@ pub struct Caller {
     pub workers: Option<Arc<Workers>>,
     /// The time of one attempt.
     pub timeout: Duration,
+    /// Where the time of its workers is noted.
+    pub account: Arc<Account>,
 }
 
 /// How asking ended well.
@@ -129,6 +133,7 @@ impl Client {
             closing: CancellationToken::new(),
             under_way: TaskTracker::new(),
             circuits,
+            on_the_way: Arc::default(),
             ended: OnceLock::new(),
             told: AtomicU64::new(0),
         }
@@ -146,7 +151,8 @@ impl Client {
     /// Dropped, an attempt may have been sent and its answer is lost; whoever waits for the same asks again.
     pub async fn ask(&self, caller: &Caller, request: &Request) -> Result<Answer, AskError> {
         let key = format!("{}{request}", self.source);
-        match self.flights.join(&key).await {
+        let boarding = caller.account.time(Activity::Flight, 1, self.flights.join(&key)).await;
+        match boarding {
             Boarding::Lead(leader) => {
                 let result = match self.kept(caller, &key).await {
                     Some(answer) => Ok(answer),
@@ -179,7 +185,7 @@ impl Client {
 
     /// The answer that is kept for `key`. One that cannot be read is asked for again.
     async fn kept(&self, caller: &Caller, key: &str) -> Option<Answer> {
-        match self.store.as_ref()?.find(key).await {
+        match caller.account.time(Activity::Store, 1, self.store.as_ref()?.find(key)).await {
             Ok(kept) => {
                 let Kept { status, body, fetched_at, .. } = kept?;
                 let answer = match status {
@@ -208,14 +214,6 @@ impl Client {
         Ok(fetched_at)
     }
 
-    fn reused(&self, caller: &Caller, answer: &Answer, from: Origin) {
-        let bytes = match answer {
-            Answer::Document { body, .. } => Some(body.len()),
-            Answer::Missing { .. } => None,
-        };
-        self.listener.hear(&Event::AnswerReused { stage: caller.stage.clone(), from, bytes });
-    }
-
     /// Sends `request` until it is answered or failed.
     async fn send(&self, caller: &Caller, request: &Request, key: &str) -> Result<Answer, AskError> {
         let mut first_sent: Option<Instant> = None;
@@ -224,6 +222,7 @@ impl Client {
         let mut refusals = 0;
         let mut last = None;
         let circuit = self.circuits.of(&caller.stage);
+        let mut span = caller.account.on(Activity::Backoff);
         loop {
             let probe = match circuit.enter().await {
                 Leave::Free => None,
@@ -233,10 +232,12 @@ impl Client {
                     return Err(self.failed(caller, request, reason, attempts));
                 }
             };
+            span.turn(Activity::Connection);
             let going = self.vanguard.go().await;
             if let Some(fatal) = self.ended.get() {
                 return Err(AskError::Fatal(fatal.clone()));
             }
+            span.turn(Activity::Rate);
             let passage = tokio::select! {
                 biased;
                 () = self.closing.cancelled() => std::future::pending().await,
@@ -248,10 +249,10 @@ impl Client {
             }
             let started = *first_sent.get_or_insert(passage.sent_at);
             self.listener.hear(&Event::RequestSent { stage: caller.stage.clone() });
-            let response = self.transport.send(request, caller.timeout).await;
+            let response = self.send_once(caller, request, &passage, &mut span).await;
+            let (sent_at, latency) = (passage.sent_at, passage.sent_at.elapsed());
             let came = response.as_ref().ok().cloned().unwrap_or_default();
             let verdict = judge(response);
-            let (sent_at, latency) = (passage.sent_at, passage.sent_at.elapsed());
             let gated_now = passage.gated;
             // Whoever waits for the first attempt learns what ended the run before it may go.
             if !matches!(verdict, Verdict::Stop { .. } | Verdict::NoWay(_)) {
@@ -263,6 +264,7 @@ impl Client {
                     self.circuits.answered(&caller.stage, &circuit);
                     self.answered(caller, sent_at, latency);
                     self.listener.hear(&Event::DocumentFetched { stage, bytes: body.len(), latency });
+                    span.turn(Activity::Store);
                     let fetched_at = self.keep(key, came).await?;
                     return Ok(Answer::Document { body, fetched_at });
                 }
@@ -270,6 +272,7 @@ impl Client {
                     self.circuits.answered(&caller.stage, &circuit);
                     self.answered(caller, sent_at, latency);
                     self.listener.hear(&Event::DocumentMissing { stage, latency });
+                    span.turn(Activity::Store);
                     return Ok(Answer::Missing { fetched_at: self.keep(key, came).await? });
                 }
                 Verdict::Stop { code, message } => {
@@ -315,6 +318,7 @@ impl Client {
                 wait,
             });
             last = Some(reason);
+            span.turn(Activity::Backoff);
             tokio::time::sleep(wait).await;
         }
     }

@@ -252,6 +252,7 @@ mod tests {
             lane: Lane::default(),
             workers: None,
             timeout: Duration::from_secs(10),
+            account: Arc::default(),
         };
         let mut text = Text::default();
         let got = match client.download(&caller, "/p/exports/x.json.gz", &mut text).await {

@@ -114,7 +114,13 @@ async fn ask(wire: &Wire, timeout: Duration) -> Result<Answer, String> {
     let reasons = Arc::new(Reasons::default());
     let budget = Budget::new(NonZeroU32::MIN, RunRate::Unlimited, 1);
     let client = Client::new(Arc::new(http), budget, retry, 1, Arc::clone(&reasons) as _);
-    let caller = Caller { stage: StageId("movies".into()), lane: Lane::default(), workers: None, timeout };
+    let caller = Caller {
+        stage: StageId("movies".into()),
+        lane: Lane::default(),
+        workers: None,
+        timeout,
+        account: Arc::default(),
+    };
     match client.ask(&caller, &Request::new("/movie/603", &[])).await {
         Ok(answer) => Ok(answer),
         Err(AskError::Failed(_)) => Err(reasons.0.lock().unwrap().clone()),

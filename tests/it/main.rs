@@ -15,6 +15,7 @@ mod hostile;
 mod https;
 mod nested;
 mod recordings;
+mod report;
 mod resume;
 mod scheduling;
 mod sim;

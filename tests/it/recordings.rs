@@ -76,6 +76,7 @@ async fn ask(http: Http, request: &Request) -> Result<Answer, AskError> {
         lane: Lane::default(),
         workers: None,
         timeout: Duration::from_secs(10),
+        account: Arc::default(),
     };
     client.ask(&caller, request).await
 }

@@ -27,6 +27,7 @@ pub use circuit::{Circuit, Leave, Probe, ROW_MAX, Refusal};
 pub use gate::Exhausted;
 pub use lanes::Lane;
 pub use memory::{BODY_OVERHEAD_BYTES, Charge, Demand, Memory};
+pub use pace::WAY;
 pub use tuner::{RATE_MAX, RATE_START};
 
 #[cfg(test)]

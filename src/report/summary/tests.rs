@@ -36,6 +36,7 @@ fn stage(id: &str, role: Role, requests: u64, failed: u64) -> StageSnapshot {
         finished: true,
         p50: (requests > 0).then_some(Duration::from_millis(52)),
         p99: (requests > 0).then_some(Duration::from_millis(198)),
+        ..StageSnapshot::default()
     }
 }
 
@@ -87,6 +88,7 @@ fn snapshot(failed: u64) -> Snapshot {
         absences: Vec::new(),
         gate: None,
         found_rate: None,
+        ..Snapshot::default()
     }
 }
 

@@ -93,6 +93,7 @@ async fn ask(
             lane: Lane::default(),
             timeout: 10 * SECOND,
             workers: None,
+            account: Arc::default(),
         };
         async move {
             let asked = (0..*items).map(|id| {
@@ -191,8 +192,13 @@ async fn an_endpoint_that_comes_back_late_is_noticed() {
     let told = Arc::new(Told::default());
     let budget = Budget::new(NonZeroU32::new(64).unwrap(), RunRate::Unlimited, 1);
     let client = Client::new(transport, budget, Retry::default(), 1, told.clone());
-    let caller =
-        Caller { stage: StageId("movie".into()), lane: Lane::default(), timeout: 10 * SECOND, workers: None };
+    let caller = Caller {
+        stage: StageId("movie".into()),
+        lane: Lane::default(),
+        timeout: 10 * SECOND,
+        workers: None,
+        account: Arc::default(),
+    };
     let mut answered_at = None;
     for id in 0..1_000 {
         let request = Request::new(&format!("/movie/{id}"), &[]);

@@ -1,19 +1,51 @@
 //! What an answer says beside itself: to the budget, to the number of workers, and of the rate that is looked for.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Caller, Client};
-use crate::engine::Lane;
-use crate::event::Event;
+use super::{Answer, Caller, Client};
+use crate::engine::{Lane, Passage};
+use crate::event::{Activity, Event, Origin, Span};
+use crate::plan::Request;
 use crate::spec::Rate;
+use crate::tmdb::transport::{Response, TransportError};
 
 impl Client {
     /// A lane of the budget for a stage: `rate` caps it, `share` of the run's rate is kept for it.
     pub fn lane(&self, rate: Option<Rate>, share: Option<f64>) -> Lane {
         self.budget.lane(rate, share)
+    }
+
+    /// Sends `request` once, and notes what was waited for before and how long the answer took.
+    pub(super) async fn send_once(
+        &self,
+        caller: &Caller,
+        request: &Request,
+        passage: &Passage,
+        span: &mut Span<'_>,
+    ) -> Result<Response, TransportError> {
+        // What was waited for is known afterwards; what is left of it was the rate, the stage's or the run's.
+        let rate = if passage.capped { Activity::StageRate } else { Activity::Rate };
+        let parts = [(Activity::Connection, passage.unconnected), (Activity::Gate, passage.gated)];
+        span.divide(&parts, rate, Activity::Network);
+        let on_the_way = Arc::clone(&self.on_the_way);
+        let load = Arc::strong_count(&on_the_way) - 1;
+        let response = self.transport.send(request, caller.timeout).await;
+        caller.account.attempt(load, passage.sent_at.elapsed());
+        span.turn(Activity::Decoding);
+        response
+    }
+
+    /// Tells of an answer that needed no request.
+    pub(super) fn reused(&self, caller: &Caller, answer: &Answer, from: Origin) {
+        let bytes = match answer {
+            Answer::Document { body, .. } => Some(body.len()),
+            Answer::Missing { .. } => None,
+        };
+        self.listener.hear(&Event::AnswerReused { stage: caller.stage.clone(), from, bytes });
     }
 
     /// What the budget and the stage learn from a good answer.
@@ -22,6 +54,7 @@ impl Client {
         self.tell_rate();
         if let Some(workers) = &caller.workers {
             workers.answered(latency, self.budget.rate_of(caller.lane));
+            caller.account.resize(workers.count());
         }
     }
 

@@ -62,6 +62,7 @@ async fn ask(replies: Vec<Reply>, retry: Retry) -> (Result<Answer, AskError>, us
         lane: Lane::default(),
         workers: None,
         timeout: Duration::from_secs(10),
+        account: Arc::default(),
     };
     let start = Instant::now();
     let result = client.ask(&caller, &Request::new("/movie/603", &[])).await;
@@ -172,6 +173,7 @@ async fn sends_of_eight(replies: Vec<Reply>, drop_first: bool) -> Vec<(u128, usi
         lane: Lane::default(),
         workers: None,
         timeout: Duration::from_secs(10),
+        account: Arc::default(),
     };
     let requests: Vec<_> = (1..=8).map(|id| Request::new(&format!("/movie/{id}"), &[])).collect();
     let start = Instant::now();
@@ -219,6 +221,7 @@ async fn backing_off_frees_the_connection() {
         lane: Lane::default(),
         workers: None,
         timeout: Duration::from_secs(10),
+        account: Arc::default(),
     };
     let (a, b) = (Request::new("/movie/1", &[]), Request::new("/movie/2", &[]));
     let start = Instant::now();
@@ -250,6 +253,7 @@ fn movies() -> Caller {
         lane: Lane::default(),
         workers: None,
         timeout: Duration::from_secs(10),
+        account: Arc::default(),
     }
 }
 

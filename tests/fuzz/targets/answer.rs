@@ -60,7 +60,13 @@ fuzz_target!(|input: (u16, Option<u32>, Option<String>, &[u8])| {
             Arc::new(Deaf),
         );
         let timeout = Duration::from_secs(10);
-        let caller = Caller { stage: StageId("movies".into()), lane: Lane::default(), workers: None, timeout };
+        let caller = Caller {
+            stage: StageId("movies".into()),
+            lane: Lane::default(),
+            workers: None,
+            timeout,
+            account: Arc::default(),
+        };
         client.ask(&caller, &Request::new("/movie/603", &[])).await
     });
     let Ok(Answer::Document { body, fetched_at }) = answer else { return };
