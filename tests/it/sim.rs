@@ -353,6 +353,9 @@ fn yaml(dice: &mut fastrand::Rng, seeds: &[i64], edges: &[Edge], order: &str, ra
             ""
         };
         let where_ = if edge.odd_only { "where: '.odd == 1', " } else { "" };
+        // What asks for nothing has no rate.
+        let asks_nothing = if edge.asks.is_none() { setting.find(", rate:") } else { None };
+        let setting = asks_nothing.map_or(setting.as_str(), |at| &setting[..at]);
         format!(
             "  {}: {{kind: expand, from: {from}, {source}, {when}{where_}take: {}, into: {}, max_depth: {}, max_items: {}, {setting}}}\n",
             edge.name, edge.take, edge.into, edge.max_depth, edge.max_items
