@@ -209,7 +209,8 @@ pub(super) fn start(
             }
             StageKind::Filter(plan) => {
                 let documents = merged(crew, &stage.id.to_string(), documents, stage.buffer);
-                let sieve = Sieve { stage: stage.id.clone(), plan: plan.clone(), outlets, context, stash, account };
+                let sieve =
+                    Sieve { stage: stage.id.clone(), plan: plan.clone(), outlets, context, stash, account };
                 crew.spawn(name, async move {
                     done(run_stage(hands, documents, Arc::new(sieve), is_short).await)
                 });
