@@ -138,8 +138,8 @@ pub async fn run_stage<W: Work>(
                         None => return Ok(()),
                     }
                 }
-                value = next, if open => match value {
-                    Some((worker, value)) => {
+                value = next, if open => {
+                    if let Some((worker, value)) = value {
                         let number = window.take();
                         let shift = account.begin();
                         let work = Arc::clone(&stage).work(value, window.turn(number));
@@ -148,12 +148,11 @@ pub async fn run_stage<W: Work>(
                             drop((shift, worker));
                             Done::<W>::Worked(number, result)
                         }));
-                    }
-                    None => {
+                    } else {
                         account.ends();
                         open = false;
                     }
-                },
+                }
                 else => break,
             }
         }
