@@ -265,8 +265,8 @@ fn partial_run_says_what_failed() {
 #[test]
 fn sigterm_stops_a_run_and_leaves_its_tables_as_they_were() {
     let place = Place::new();
-    // What is under way is given two seconds; nothing that is kept serves the second run.
-    place.write("small.yaml", &SMALL.replace("rate: 1000/s", "rate: 1000/s, timeout: 2s, keep: 0s"));
+    // What is under way is given eight seconds; nothing that is kept serves the second run.
+    place.write("small.yaml", &SMALL.replace("rate: 1000/s", "rate: 1000/s, timeout: 8s, keep: 0s"));
     let server = Server::start(Config::default());
     let token = ("TMDB_TOKEN", "t");
     let publish = place.run(&["run", "small.yaml"], &[("TMDB_BASE_URL", &server.base_url()), token]);

@@ -19,7 +19,7 @@ max_failures: 100%
 stages:
   ids: {kind: seed, range: 1..120}
   movies: {kind: fetch, path: '/movie/{id}', concurrency: 8}
-  similar: {kind: expand, path: '/movie/{id}/similar', take: 1, into: movies, max_depth: 1, max_items: 20}
+  similar: {kind: expand, path: '/movie/{id}/similar', fuse: false, take: 1, into: movies, max_depth: 1, max_items: 20}
   films: {kind: project, columns: {id: int64, title: string}, output: {path: out/films.parquet}}
 ";
 
