@@ -82,6 +82,9 @@ impl Resource {
     }
 }
 
+/// Requests below which nothing is said of what a loop found.
+const ASKED_MIN: u64 = 20;
+
 /// Why a run took as long as it did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -336,6 +339,10 @@ fn own(top: &Load<'_>) -> Verdict {
 
 /// A loop in which a fetch had nothing to do.
 fn starved(snapshot: &Snapshot) -> Option<Verdict> {
+    // Of a run that hardly asked, more to ask for would only make it longer.
+    if snapshot.totals().requests < ASKED_MIN {
+        return None;
+    }
     let stages = || snapshot.stages.iter().zip(&snapshot.layout.stages);
     let edge = snapshot.layout.edges.iter().filter(|edge| edge.in_loop).max_by(|one, other| {
         let idle = |edge: &super::layout::EdgeLayout| snapshot.stages[edge.to].hours.share(Activity::Input);

@@ -266,6 +266,12 @@ fn a_starved_feedback_edge_is_named() {
 }
 
 #[test]
+fn a_run_that_hardly_asks_is_not_told_to_find_more() {
+    let (_, verdict) = run(Scenario { take: Some(1), films: 10, ..FREE });
+    assert_ne!(verdict.resource, Resource::Found, "{verdict:?}");
+}
+
+#[test]
 fn slow_decoding_is_named() {
     check(Scenario { decoding_ms: 20.0, ..FREE }, Resource::Decoding, "cast", Knob::Decoding);
 }

@@ -6,6 +6,7 @@ use super::chart::{self, Line};
 use super::graph::graph;
 use super::parts::{failures, figures, seconds, settings, stages, tables, time_spent};
 use crate::report::record::Record;
+use crate::report::verdict::Resource;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -69,16 +70,15 @@ fn began(record: &Record) -> String {
 fn verdict(record: &Record) -> Markup {
     html! {
         @if let Some(error) = &record.error {
-            div.verdict.error { (error.message) small { "Tables that were published before are as they were." } }
+            div.verdict.error { (sentence(&error.message)) small { "Tables that were published before are as they were." } }
         }
         @if let Some(verdict) = &record.verdict {
             div.verdict {
                 (sentence(&verdict.words))
-                small {
-                    @match &verdict.setting {
-                        Some(setting) => { "The setting to change: " b { (setting) } },
-                        None => "No setting changes that.",
-                    }
+                @match &verdict.setting {
+                    Some(setting) => small { "The setting to change: " b { (setting) } },
+                    None if verdict.resource == Resource::Nothing.name() => {}
+                    None => small { "No setting changes that." },
                 }
             }
         } @else if record.error.is_none() {
