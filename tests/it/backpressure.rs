@@ -90,6 +90,22 @@ struct Blocked {
     rows: Arc<AtomicUsize>,
 }
 
+impl Blocked {
+    fn let_go(&self) {
+        *self.open.0.lock().unwrap() = true;
+        self.open.1.notify_all();
+    }
+}
+
+/// Lets a writer go even when a test fails: a runtime does not end before its blocked threads do.
+struct LetGo(Blocked);
+
+impl Drop for LetGo {
+    fn drop(&mut self) {
+        self.0.let_go();
+    }
+}
+
 impl TableSink for Blocked {
     type Staged = ();
 
@@ -131,6 +147,7 @@ async fn check(stages: &str) {
     let plan = plan(stages);
     let expect = plan.in_flight_when_blocked().expect("a line");
     let (seeded, sink) = (Arc::new(Seeded::default()), Blocked::default());
+    let _let_go = LetGo(sink.clone());
     let flowing = flow(
         &plan,
         client(Echo::default(), &plan, seeded.clone()),
@@ -146,8 +163,7 @@ async fn check(stages: &str) {
             tokio::task::yield_now().await;
         }
         let blocked = seeded.0.load(Ordering::SeqCst);
-        *sink.open.0.lock().unwrap() = true;
-        sink.open.1.notify_all();
+        sink.let_go();
         blocked
     };
     let both = async { tokio::join!(flowing, watching) };
@@ -187,24 +203,26 @@ async fn blocked_writer_stops_the_fetching_when_the_memory_is_full() {
         let alive = Arc::new(Alive::default());
         let echo = Echo { padding: BODY, alive: Arc::clone(&alive), ..Echo::default() };
         let (seeded, sink) = (Arc::new(Seeded::default()), Blocked::default());
+        let _let_go = LetGo(sink.clone());
         let flowing =
             flow(&plan, client(echo, &plan, seeded.clone()), vec![sink.clone()], options(seeded.clone()));
         let watching = async {
-            // Full, but for the last bodies that did not fit; batches that fill up on the way make room once more.
-            let is_full = || alive.bytes.load(Ordering::SeqCst) >= MEMORY - 5 * BODY;
+            // Full, but for what is reserved or held by batches; a batch that fills up on the way makes room once more, so
+            // it is full when it stands still.
+            let bytes = || alive.bytes.load(Ordering::SeqCst);
             loop {
-                while !sink.holds.load(Ordering::SeqCst) || !is_full() {
+                while !sink.holds.load(Ordering::SeqCst) || bytes() < MEMORY / 2 {
                     tokio::task::yield_now().await;
                 }
+                let before = bytes();
                 for _ in 0..20_000 {
                     tokio::task::yield_now().await;
                 }
-                if is_full() {
+                if bytes() == before {
                     break;
                 }
             }
-            *sink.open.0.lock().unwrap() = true;
-            sink.open.1.notify_all();
+            sink.let_go();
         };
         let both = async { tokio::join!(flowing, watching) };
         let (flowed, ()) =
@@ -225,7 +243,7 @@ async fn panic_in_a_stage_ends_the_run_and_names_the_stage() {
     ));
     let listener: Arc<dyn Listener> = Arc::new(Seeded::default());
     let sink = Blocked::default();
-    *sink.open.0.lock().unwrap() = true;
+    sink.let_go();
     let client = client(Echo { panics_on: Some("/movie/777"), ..Echo::default() }, &plan, listener.clone());
     let error = flow(&plan, client, vec![sink], options(listener)).await.err().expect("it cannot end well");
     let RunError::Panicked { stage, message } = error else { panic!("{error}") };
