@@ -4,6 +4,7 @@
 #   reserves the same with three fetching stages, reserves, a cap, `concurrency: auto` and 5 % of answers that are tried again
 #   auto     two minutes with `rate: auto` against a server that allows 73 in every sliding second: what was found
 #   memory   peak resident memory at 20,000 and at 200,000 films without a rate, and CPU seconds (wants GNU time)
+#   keep     what keeping documents costs a run without a rate: CPU and wall seconds with and without, 20,000 films, seven rounds
 #   bodies   peak resident memory of 2,000 and of 10,000 films whose bodies have 2 to 200 KB, under `memory: 64MiB`
 # And one without a server:
 #   validate `validate` of the 300 lines of benches/validate.rs as a whole process, beside `--version`, 40 times each
@@ -63,6 +64,20 @@ memory)
             "$program" run benches/films.yaml --out "$work" --state "$work/state" --progress none --limit "$films" >/dev/null
     done
     ;;
+keep)
+    serve --films 1000000
+    for _ in $(seq 7); do
+        for kept in films films_keep_none; do
+            /usr/bin/time -f "%U %S %e" "$program" run "benches/peers/$kept.yaml" --out "$work" --state "$work/state" --fresh --progress none \
+                --limit 20000 2>&1 >/dev/null | tail -1
+        done | paste - -
+    done | awk '{printf "kept %.2f s of CPU, %s s; not kept %.2f s, %s s; ratios %.3f %.3f\n", $1 + $2, $3, $4 + $5, $6,
+        ($1 + $2) / ($4 + $5), $3 / $6}' | tee "$work/pairs"
+    for column in "2 CPU" "1 wall"; do
+        awk -v back="${column% *}" '{print $(NF + 1 - back)}' "$work/pairs" | sort -n | awk -v what="${column#* }" \
+            '{ratio[NR] = $1} END {printf "%s: %.3f at the median\n", what, ratio[int((NR + 1) / 2)]}'
+    done
+    ;;
 bodies)
     serve --films 1000000 --body-size 2KiB..200KiB
     for films in 2000 10000 2000 10000; do
@@ -82,7 +97,7 @@ validate)
     done
     ;;
 *)
-    echo "usage: benches/measure.sh rate|reserves|auto|memory|bodies|validate" >&2
+    echo "usage: benches/measure.sh rate|reserves|auto|memory|keep|bodies|validate" >&2
     exit 2
     ;;
 esac

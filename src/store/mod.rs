@@ -12,7 +12,7 @@
 //! grows old and goes. Does not belong here: HTTP, stages, plans, when a document is asked for; and the lock that keeps a
 //! second process away, which whoever opens the store holds.
 //!
-//! Invariants (D-numbers in docs/architecture/store.md): what [`Store::keep`] answered survives the process; a document is
+//! Invariants (K-numbers in docs/architecture/store.md): what [`Store::keep`] answered survives the process; a document is
 //! given as it was kept or not at all; damage costs what it hit and is said; memory is bounded by the number of documents.
 
 mod block;
@@ -46,6 +46,10 @@ use folder::{SEGMENTS_MAX, list, look_at};
 use kept::micros;
 use shelf::{AtHand, Shelf, Source};
 use writer::{Writer, sync_folder};
+
+/// How often all other tasks have their turn between the first document and the writing. Each time more answers arrive and
+/// come along; docs/architecture/store.md has what it saves. A turn in which nothing happens takes about a microsecond.
+const TURNS: usize = 16;
 
 /// One pipeline's kept documents. Clones are the same store.
 #[derive(Clone)]
@@ -177,7 +181,7 @@ impl Store {
         let (written, start) = self.0.writer.queue(request, kept).await?;
         if start {
             let inner = Arc::clone(&self.0);
-            start_on_thread(move || inner.writer.write(&inner.shelf));
+            start_soon(move || inner.writer.write(&inner.shelf));
         }
         written.await.unwrap_or_else(|_| Err(StoreError::Closed { request: request.to_owned() }))
     }
@@ -208,8 +212,14 @@ impl std::fmt::Debug for Store {
     }
 }
 
-/// Starts `job` on a thread that may block. Whoever put a document into the queue waits for the job's answer.
+/// Starts `job` on a thread that may block, after everybody who has something to do has done it: whoever comes with a
+/// document meanwhile is written with it. Whoever put a document into the queue waits for the job's answer.
 #[expect(clippy::disallowed_methods, reason = "the job is waited for by the documents that it answers")]
-fn start_on_thread(job: impl FnOnce() + Send + 'static) {
-    drop(tokio::task::spawn_blocking(job));
+fn start_soon(job: impl FnOnce() + Send + 'static) {
+    drop(tokio::spawn(async {
+        for _ in 0..TURNS {
+            tokio::task::yield_now().await;
+        }
+        drop(tokio::task::spawn_blocking(job));
+    }));
 }

@@ -36,6 +36,8 @@ use crate::spec::Api;
 /// The largest body that is read, in bytes, decompressed. The largest known answer has 420 KB; twenty of these at
 /// once are still less than a small machine has.
 const BODY_MAX: usize = 32 << 20;
+/// The most that is prepared for a body of which only the length is known.
+const BODY_HINT_MAX: usize = 1 << 20;
 /// The most that the headers of one answer take over HTTP/2, in bytes, as RFC 9113 counts them. TMDB sends 1 KB; proxies
 /// add policies of several.
 const HEADERS_MAX: u32 = 64 << 10;
@@ -179,7 +181,9 @@ impl Http {
         if let Some(encoding) = encoding.filter(|_| status == 200) {
             return Err(TransportError::Encoding(encoding));
         }
-        let mut body = BytesMut::new();
+        // A length is a hint: whoever lies about it gets no more memory for it than a large answer has.
+        let length = answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        let mut body = BytesMut::with_capacity(length.min(BODY_HINT_MAX));
         while let Some(chunk) = answer.chunk().await.map_err(fault)? {
             if body.len() + chunk.len() > BODY_MAX {
                 return Err(TransportError::TooLarge { limit: BODY_MAX });
