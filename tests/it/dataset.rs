@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -112,9 +113,19 @@ fn assert_same(got: &Tables, expect: &Tables, what: &str) {
 async fn tables_have_the_same_bytes_at_every_concurrency_and_buffer() {
     for name in SHIPPED {
         let expect = tables(name, Config::default(), settings(1, 1)).await;
-        for (concurrency, buffer) in [(64, 1), (64, 256), (7, 256)] {
-            let got = tables(name, Config::default(), settings(concurrency, buffer)).await;
-            assert_same(&got, &expect, &format!("{name}, concurrency {concurrency}, buffer {buffer}"));
+        // Answers overtake each other in another way each time.
+        let late = |mean: u64| mock::Latency {
+            mean: Duration::from_millis(mean),
+            jitter: Duration::from_millis(mean),
+        };
+        for (concurrency, buffer, mean) in
+            [(1, 256, 1), (7, 1, 2), (7, 256, 5), (64, 1, 5), (64, 256, 2), (64, 256, 0)]
+        {
+            let config = Config { latency: late(mean), ..Config::default() };
+            let got = tables(name, config, settings(concurrency, buffer)).await;
+            let what =
+                format!("{name}, concurrency {concurrency}, buffer {buffer}, answers after {mean} ms or so");
+            assert_same(&got, &expect, &what);
         }
     }
 }
