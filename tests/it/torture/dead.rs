@@ -94,3 +94,27 @@ fn dead_ids_are_listed_and_nothing_else_is_asked_for_again() {
     let odd: Vec<_> = asked.symmetric_difference(&failed).take(5).collect();
     assert!(odd.is_empty(), "{} of {} were asked for; in one of both: {odd:?}", asked.len(), failed.len());
 }
+
+#[test]
+fn an_endpoint_that_is_gone_is_probed_and_not_hammered() {
+    const FILMS: u64 = 120;
+    const ATTEMPTS: u64 = 5;
+    let faults = vec![Fault { kind: FaultKind::Dead, share: 1.0 }];
+    let server = Server::start(Config { faults, ..Config::default() });
+    let addr = server.mock.addr();
+    let text = pipeline(FILMS, "100%").replace("attempts: 2", "attempts: 5, max_elapsed: 2s");
+    let bench = Bench::new(&server, &text);
+    let output = bench.run();
+    assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+    let (output, asked) = (told(&output), server.stop().asked.values().sum::<u64>());
+    assert!(output.contains("items in a row failed"), "{output}");
+    assert!(output.contains("it was asked one at a time"), "{output}");
+    assert!(asked < FILMS * ATTEMPTS / 2, "{asked} requests for {FILMS} films that were never there");
+    // Each is listed, those that were not asked for too, and all of them are asked for once it is back.
+    assert_eq!(keys(&bench).len(), usize::try_from(FILMS).unwrap());
+    let server = Server::start(Config { addr, ..Config::default() });
+    bench.complete();
+    let stats = server.stop();
+    assert_eq!(stats.asked.len(), usize::try_from(FILMS).unwrap());
+    assert!(stats.asked.values().all(|times| *times == 1));
+}
