@@ -10,8 +10,9 @@ use super::meter::Measured;
 use super::variation::{Variation, size};
 use crate::spec::Change;
 
-/// Differences below this are noise, however alike the trials were: a window cuts off parts of a round trip.
-const TOLERANCE_MIN: f64 = 0.02;
+/// Differences below this are noise, however alike the trials were: a window cuts off parts of a round trip, and twice the
+/// workers for two percent are not worth it.
+const TOLERANCE_MIN: f64 = 0.03;
 /// Differences above this are none, however unlike they were.
 const TOLERANCE_MAX: f64 = 0.05;
 /// Relative spread of a single trial where there is only one of each.

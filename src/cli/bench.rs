@@ -122,11 +122,19 @@ fn bench(arguments: &Arguments, printer: &Printer) -> Result<Exit, Problem> {
     };
     let trials = candidates.len() * arguments.repeat.get() as usize;
     let whole = (window.warm_up + window.measured).saturating_mul(u32::try_from(trials).unwrap_or(u32::MAX));
-    printer.talk(&format!(
-        "{trials} trials, at most {:.0} min; Ctrl-C keeps what was measured\n",
-        whole.as_secs_f64() / 60.0
-    ));
     let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(2).enable_all().build()?;
+    // That there is a credential and a way is known before the first trial.
+    {
+        let _entered = runtime.enter();
+        candidates
+            .iter()
+            .try_for_each(|candidate| transport(&candidate.plan, embedded.is_some()).map(drop))?;
+    }
+    let whole = match whole.as_secs() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds.div_ceil(60)),
+    };
+    printer.talk(&format!("{trials} trials, at most {whole}; Ctrl-C keeps what was measured\n"));
     let (swept, signal) =
         runtime.block_on(measure(arguments, &candidates, embedded.is_some(), window, printer))?;
     let report = report(arguments, candidates, swept, window);
@@ -189,10 +197,6 @@ async fn measure(
     printer: &Printer,
 ) -> Result<(Sweep, Option<Signal>), Problem> {
     let mut signals = Signals::new()?;
-    // That there is a credential and a way is known before the first trial.
-    for candidate in candidates {
-        transport(&candidate.plan, embedded)?;
-    }
     let stop = CancellationToken::new();
     let left = Arc::new(AtomicU64::new(arguments.max_requests.map_or(u64::MAX, NonZeroU64::get)));
     let way = |plan: &Plan| {

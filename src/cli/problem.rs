@@ -21,8 +21,8 @@ use crate::project::ProjectError;
 use crate::run::RunError;
 use crate::sink::ReadError;
 use crate::tmdb::{Fatal, HttpError, ProxyError};
-use of_sink::of_sink;
 pub(super) use of_bench::BenchError;
+use of_sink::of_sink;
 pub(super) use of_store::StoreProblem;
 use of_store::of_store;
 
