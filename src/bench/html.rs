@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::Report;
 use super::judge::Row;
 use super::text::number;
+use crate::report::ceiling;
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 320.0;
@@ -14,11 +15,11 @@ const TOP: f64 = 24.0;
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ground:#fff;--ink:#1c2024;--soft:#60646c;--line:#d9dce1;--mark:#0b6bcb;--take:#157f3c}\
 @media(prefers-color-scheme:dark){:root{--ground:#111418;--ink:#edeef0;--soft:#a0a6ae;--line:#33383f;--mark:#6cb4ff;--take:#4cc38a}}\
-*{box-sizing:border-box}body{margin:0 auto;padding:1.5rem 1rem 3rem;max-width:60rem;background:var(--ground);color:var(--ink);\
+*{box-sizing:border-box}body{margin:0 auto;padding:1.5rem 1rem 3rem;max-width:62rem;background:var(--ground);color:var(--ink);\
 font:16px/1.5 system-ui,sans-serif}h1{font-size:1.4rem;margin:0}p{margin:.4rem 0}.soft{color:var(--soft)}.take{color:var(--take);font-weight:600}\
 figure{margin:1.5rem 0;overflow-x:auto}svg{width:100%;min-width:30rem;height:auto;display:block}svg text{fill:var(--soft);font-size:12px}\
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\
-th,td{padding:.3rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th{color:var(--soft);font-weight:500}\
+th,td{padding:.3rem .45rem;font-size:.94rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th{color:var(--soft);font-weight:500}\
 .name{text-align:left}tr.taken td{color:var(--take);font-weight:600}.noise td:last-child{color:var(--soft)}\
 ";
 
@@ -70,7 +71,7 @@ fn plot(report: &Report, page: &mut String) {
     let compared =
         |row: &Row| if report.verdict.compares_rows { row.rows_per_second } else { row.documents_per_second };
     let samples = rows.iter().flat_map(|row| row.samples.iter().copied());
-    let most = samples.fold(1e-9_f64, f64::max) * 1.08;
+    let most = ceiling(samples.fold(1e-9_f64, f64::max) * 1.02);
     let x = |index: usize| LEFT + (WIDTH - LEFT - 24.0) * (index as f64 + 0.5) / rows.len() as f64;
     let y = |value: f64| TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - value / most);
     let unit = if report.verdict.compares_rows { "rows/s" } else { "documents/s" };
@@ -79,7 +80,7 @@ fn plot(report: &Report, page: &mut String) {
         "<figure><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{unit} by settings\">"
     );
     for step in 0..=4 {
-        let value = most / 1.08 * f64::from(step) / 4.0;
+        let value = most * f64::from(step) / 4.0;
         let _ = write!(
             page,
             "<line x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{0:.1}\" y2=\"{0:.1}\" stroke=\"var(--line)\"/><text x=\"{1}\" y=\"{2:.1}\" \
@@ -87,7 +88,7 @@ fn plot(report: &Report, page: &mut String) {
             y(value),
             LEFT - 8.0,
             y(value) + 4.0,
-            number(value)
+            axis(value)
         );
     }
     let _ = write!(page, "<text x=\"4\" y=\"14\">{unit}</text>");
@@ -220,5 +221,10 @@ fn settings(row: &Row) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    maud::html! { (text) }.into_string()
+}
+
+/// A figure beside a line: no more digits than it has.
+fn axis(value: f64) -> String {
+    if value.fract() < 0.05 { format!("{value:.0}") } else { format!("{value:.1}") }
 }

@@ -28,7 +28,7 @@ pub use html::to_html;
 pub use json::to_json;
 pub use judge::{Recommended, Row, Verdict, judge};
 pub use meter::{Measured, Window};
-pub use stage::{Capped, Scratch};
+pub use stage::Scratch;
 pub use sweep::{Arena, Candidate, Progress, Sweep, sweep};
 pub use text::describe;
 pub use variation::{COMBINATIONS_MAX, Variation, combinations};

@@ -2,19 +2,15 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use super::machine;
 use super::meter::{Measured, Meter, Window};
 use super::sweep::Arena;
 use crate::event::Listener;
-use crate::plan::{Plan, Request};
-use crate::run::{Job, RunError, run_job};
-use crate::tmdb::{Response, Transport, TransportError};
+use crate::plan::Plan;
+use crate::run::{Job, RunError, Transport, run_job};
 
 /// Runs in folders that are removed after each trial.
 pub struct Scratch<F> {
@@ -85,35 +81,4 @@ fn beneath(plan: &Plan, folder: &Path) -> Plan {
         }
     }
     plan
-}
-
-/// A way that ends after so many requests, for all trials together.
-pub struct Capped {
-    inner: Arc<dyn Transport>,
-    left: Arc<AtomicU64>,
-    stop: CancellationToken,
-}
-
-impl Capped {
-    /// `inner`, of which `left` requests are left; then `stop` is told.
-    pub fn new(inner: Arc<dyn Transport>, left: Arc<AtomicU64>, stop: CancellationToken) -> Self {
-        Self { inner, left, stop }
-    }
-}
-
-impl Transport for Capped {
-    fn send<'a>(
-        &'a self,
-        request: &'a Request,
-        timeout: Duration,
-    ) -> BoxFuture<'a, Result<Response, TransportError>> {
-        let taken =
-            self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
-        if taken {
-            return self.inner.send(request, timeout);
-        }
-        self.stop.cancel();
-        // Nothing more is sent: the sweep ends here.
-        Box::pin(std::future::pending())
-    }
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::plan::{self, Plan, Request};
 use crate::spec::{self, Change, Source};
-use crate::tmdb::{Response, Transport, TransportError};
+use crate::tmdb::{Capped, Response, Transport, TransportError};
 
 const FILE: &str = "version: 1\nname: bench\napi: {base_url: 'https://sim.test/3', rate: none, connections: 64, keep: none}\nmax_failures: 100%\n\
 stages:\n  start: {kind: seed, range: 1..1000000}\n  movies: {kind: fetch, path: '/movie/{id}', concurrency: 64}\n  \

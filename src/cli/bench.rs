@@ -20,14 +20,14 @@ use super::problem::{BenchError, Problem};
 use super::run::{base_url_from_env, dice, transport};
 use super::signals::Signals;
 use crate::bench::{
-    Candidate, Capped, Progress, Report, Scratch, Sweep, Variation, Window, combinations, describe, judge,
-    sweep, to_html, to_json,
+    Candidate, Progress, Report, Scratch, Sweep, Variation, Window, combinations, describe, judge, sweep,
+    to_html, to_json,
 };
 use crate::mock::{Latency, RateLimit};
 use crate::plan::{self, Options, Plan};
 use crate::run::RunError;
 use crate::spec::{self, Change, Source};
-use crate::tmdb::Transport;
+use crate::tmdb::{Capped, Transport};
 
 /// Longest part of a trial.
 const SECONDS_MAX: u64 = 3600;

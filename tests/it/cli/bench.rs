@@ -73,7 +73,7 @@ fn every_combination_is_measured_and_the_smallest_of_the_best_recommended() {
 #[test]
 fn settings_that_are_none_are_told_before_any_trial() {
     let place = place();
-    let mut shown = String::new();
+    let mut shown = Vec::new();
     for vary in [
         "movies.nothing=1",
         "movis.concurrency=1",
@@ -83,13 +83,16 @@ fn settings_that_are_none_are_told_before_any_trial() {
         "movies.concurrency=1,1",
         "films.output.compression=brotli",
     ] {
-        shown += &format!("--vary {vary}\n{}\n", place.check(&[&SHORT[..], &["--vary", vary]].concat(), &[]));
+        shown.push(format!(
+            "--vary {vary}\n{}\n",
+            place.check(&[&SHORT[..], &["--vary", vary]].concat(), &[])
+        ));
     }
     let live = ["bench", "films.yaml", "--vary", "movies.concurrency=1", "--against", "live"];
-    shown += &format!("live without a cap\n{}\n", place.check(&live, &[]));
+    shown.push(format!("live without a cap\n{}\n", place.check(&live, &[])));
     let live = [&live[..], &["--max-requests", "10"]].concat();
-    shown += &format!("live without a credential\n{}\n", place.check(&live, &[]));
-    insta::assert_snapshot!(shown);
+    shown.push(format!("live without a credential\n{}\n", place.check(&live, &[])));
+    insta::assert_snapshot!(shown.concat());
 }
 
 #[test]
