@@ -203,6 +203,13 @@ pub enum Event {
         /// The stage.
         stage: StageId,
     },
+    /// Documents became rows, which now wait for their batch to fill.
+    RowsDecoded {
+        /// The project stage.
+        table: StageId,
+        /// How many.
+        rows: usize,
+    },
     /// Rows were handed to a table's writer.
     RowsWritten {
         /// The project stage.

@@ -1,5 +1,6 @@
 //! A dataflow pipeline for the TMDB API, driven by a YAML file, that ends in Parquet.
 
+pub mod bench;
 pub mod cli;
 pub mod engine;
 pub mod event;

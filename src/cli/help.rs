@@ -45,6 +45,25 @@ Exit codes:
 
 This product uses the TMDB API but is not endorsed or certified by TMDB.";
 
+pub(super) const BENCH: &str = "\
+Run a pipeline with other settings and say which to take.
+
+Every combination of the values of --vary is tried in a scratch folder: published tables, state and kept documents stay as they \
+are. What is measured is a window of each trial, after a warm-up; a pipeline that ends earlier is measured as a whole. The smallest \
+settings within noise of the quickest are recommended.
+
+Against the embedded API, which takes as long and allows as much as TMDB does unless told otherwise; --against live asks the API \
+itself, and --max-requests is the most that all trials together may cost.";
+
+pub(super) const BENCH_EXAMPLES: &str = "\
+Examples:
+  tmdb-etl bench films.yaml --vary movies.concurrency=1,2,4,8,16,32
+      how many requests at once fill the rate
+  tmdb-etl bench films.yaml --vary movies.concurrency=4,16 --vary api.rate=20/s,40/s --report bench.html
+      every combination of two settings, and a page with a plot
+  tmdb-etl bench films.yaml --vary api.connections=4,20 --latency 300ms --repeat 5 --format json
+      a slower API, for a machine";
+
 pub(super) const RUN: &str = "\
 Run a pipeline and publish its tables.
 

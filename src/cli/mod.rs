@@ -12,6 +12,7 @@
     reason = "settings from the environment and the time that a person waits are read here, and handed down"
 )]
 
+mod bench;
 mod completions;
 mod exit;
 mod grid;
@@ -60,6 +61,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Bench(bench::Arguments),
     Completions(completions::Arguments),
     Init(init::Arguments),
     Inspect(inspect::Arguments),
@@ -82,6 +84,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => return usage(&error, printer),
     };
     let exit = match command {
+        Command::Bench(arguments) => bench::execute(arguments, &printer),
         Command::Completions(arguments) => completions::execute(&arguments, &printer),
         Command::Init(arguments) => init::execute(&arguments, &printer),
         Command::Inspect(arguments) => inspect::execute(&arguments, &printer),

@@ -39,7 +39,7 @@ pub(super) fn load(
 }
 
 /// The file at `path`, or standard input for `-`.
-fn source(path: &Path) -> Result<Source, Faults> {
+pub(super) fn source(path: &Path) -> Result<Source, Faults> {
     if path.as_os_str() != "-" {
         return spec::read(path);
     }

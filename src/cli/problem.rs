@@ -1,5 +1,6 @@
 //! What can go wrong in a command, with its exit code, its name for machines and the way out, in one match.
 
+mod of_bench;
 mod of_sink;
 mod of_store;
 mod seeds;
@@ -20,6 +21,7 @@ use crate::project::ProjectError;
 use crate::run::RunError;
 use crate::sink::ReadError;
 use crate::tmdb::{Fatal, HttpError, ProxyError};
+pub(super) use of_bench::BenchError;
 use of_sink::of_sink;
 pub(super) use of_store::StoreProblem;
 use of_store::of_store;
@@ -71,6 +73,9 @@ pub(super) enum Problem {
     /// Kept documents.
     #[error(transparent)]
     Store(#[from] StoreProblem),
+    /// A bench.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
     /// Threads or signal handlers.
     #[error("start the program")]
     Start(#[from] io::Error),
@@ -104,6 +109,7 @@ impl Problem {
                 };
                 Verdict { exit: Invalid, code: "invalid-file", hints: vec![hint] }
             }
+            Self::Bench(error) => of_bench::verdict(error),
             Self::NoCredential { base_url } => {
                 let mut hints = vec![
                     format!("set TMDB_TOKEN to an API Read Access Token, free with an account: {SETTINGS}"),
@@ -264,7 +270,9 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
         }
         RunError::Probe { .. } => verdict(Failed, "probe", &["without `--probe` the plan asks nothing"]),
         RunError::NotYet { key, word, .. } => seeds::not_yet(key, word),
-        RunError::Spool { .. } => verdict(Failed, "spool", &["TMPDIR names the folder for temporary files"]),
+        RunError::Spool { .. } | RunError::Scratch(_) => {
+            verdict(Failed, "spool", &["TMPDIR names the folder for temporary files"])
+        }
         RunError::Endless { .. } => verdict(
             Failed,
             "endless-expression",

@@ -187,7 +187,7 @@ impl Listener for Counters {
                 rare.run = Some(run.clone());
                 rare.source = Some(source.clone());
             }
-            Event::StateRecovered { .. } | Event::FileFetched { .. } => {}
+            Event::StateRecovered { .. } | Event::FileFetched { .. } | Event::RowsDecoded { .. } => {}
             Event::RunResumed { since, documents } => {
                 self.rare().resumed = Some(Resumed { since: *since, documents: *documents });
             }

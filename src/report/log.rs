@@ -26,6 +26,7 @@ impl Listener for Log {
                 info!(%stage, request, reason, wait_ms = wait.as_millis(), "request retried");
             }
             Event::RequestRefused { stage, status } => debug!(%stage, status, "request refused"),
+            Event::RowsDecoded { table, rows } => debug!(%table, rows, "rows decoded"),
             Event::RateFound { per_second } => debug!(per_second, "rate found"),
             Event::GateClosed { status, wait } => {
                 info!(status, wait_ms = wait.as_millis(), "gate closed");

@@ -42,7 +42,7 @@ mod verdict_tests;
 pub use counters::{Counters, FAILURES_KEPT};
 pub use figures::{bytes, count, counted};
 pub use history::{History, Point};
-pub use html::html;
+pub use html::{ceiling, html};
 pub use layout::{EdgeLayout, Layout, StageLayout};
 pub use log::Log;
 pub use metrics::metrics;

@@ -122,6 +122,9 @@ pub enum RunError {
         /// The panic's message.
         message: String,
     },
+    /// No folder for a trial.
+    #[error("make a folder for a trial: {0}")]
+    Scratch(String),
     /// Somebody asked the run to stop.
     #[error("the run was stopped")]
     Stopped,

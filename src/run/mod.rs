@@ -43,3 +43,6 @@ pub use seed_file::{LINE_BYTES_MAX, SeedFileError, SeedFileFault};
 pub use show::{Showing, show};
 pub use sight::Sight;
 pub use table::TableSink;
+
+/// What a [`Job`] asks with.
+pub use crate::tmdb::Transport;

@@ -144,6 +144,7 @@ async fn decode(
             break;
         }
         let count = parcels.len();
+        let open_before = projector.open_rows();
         let decoding = on_thread(move || {
             let mut full = Vec::new();
             let result = parcels.iter().try_for_each(|parcel| projector.push(&parcel.value, &mut full));
@@ -152,7 +153,11 @@ async fn decode(
         let (back, full) = account.time(Activity::Decoding, count, decoding).await;
         projector = back;
         open.resize(projector.memory_bytes());
-        for batch in full? {
+        let full = full?;
+        let rows: usize = full.iter().map(RecordBatch::num_rows).sum();
+        let rows = (rows + projector.open_rows()).saturating_sub(open_before);
+        context.listener.hear(&Event::RowsDecoded { table: plan.stage.clone(), rows });
+        for batch in full {
             account.time(Activity::Output, 1, hand_on(plan, batch, &to, context)).await?;
         }
     }

@@ -30,6 +30,7 @@ mod seed_list;
 mod sketch;
 mod source;
 mod tree;
+mod vary;
 mod yaml;
 
 pub use decode::{ABOUT_THE_ADDRESS, BaseUrlError, Parsed, Rejected, parse, parse_base_url};
@@ -42,6 +43,7 @@ pub use path_template::Part;
 pub use schema::schema;
 pub use sketch::{KindName, Outline, Reads, Sketch};
 pub use source::{SOURCE_BYTES_MAX, Source, read, read_from};
+pub use vary::{Change, VaryError, vary};
 
 #[cfg(test)]
 mod hostile_tests;

@@ -12,6 +12,7 @@
 
 mod answer;
 mod auth;
+mod capped;
 mod circuits;
 mod client;
 mod connections;
@@ -28,6 +29,7 @@ mod vanguard;
 
 pub use answer::Reason;
 pub use auth::Credential;
+pub use capped::Capped;
 pub use client::{Answer, Caller, Client};
 pub use download::{Download, DownloadError, Save};
 pub use export::{export_path, latest_days};

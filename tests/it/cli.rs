@@ -1,5 +1,6 @@
 //! The program as its user meets it: exit codes, what stands on stdout and stderr, what stays untouched.
 
+mod bench;
 mod failures;
 mod inspect;
 mod locks;

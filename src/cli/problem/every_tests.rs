@@ -148,6 +148,7 @@ fn runs() -> Vec<RunError> {
         RunError::Endless { expression: text(), most: Duration::from_secs(1) },
         RunError::Stash { stage: text(), reason: text() },
         RunError::Panicked { stage: text(), message: text() },
+        RunError::Scratch(text()),
         RunError::Stopped,
         RunError::Closed(Closed),
     ];
@@ -264,6 +265,13 @@ fn problems() -> Vec<Problem> {
         point(port(Vec::new())),
         point(port(known())),
         Problem::RowsAsTheyAre { again: again(), table: "films".into(), reads: vec!["movies".into()] },
+        Problem::Bench(BenchError::Vary {
+            reason: "a rate needs its unit".to_owned(),
+            hint: Some("write `10/s`".to_owned()),
+        }),
+        Problem::Bench(BenchError::Vary { reason: "there is no stage `x`".to_owned(), hint: None }),
+        Problem::Bench(BenchError::TooMany),
+        Problem::Bench(BenchError::Report { path: "bench.html".into(), source: disk() }),
         Problem::Start(disk()),
     ];
     all.extend(reads().into_iter().map(Problem::Read));

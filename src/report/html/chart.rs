@@ -61,7 +61,7 @@ pub(super) fn thinned(times: &[f64], values: &[u64]) -> Vec<(f64, f64)> {
 }
 
 /// A number at or above `number` that people like.
-fn ceiling(number: f64) -> f64 {
+pub fn ceiling(number: f64) -> f64 {
     if number.is_nan() || number <= 0.0 {
         return 1.0;
     }

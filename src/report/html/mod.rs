@@ -14,6 +14,7 @@ mod graph;
 mod page;
 mod parts;
 
+pub use chart::ceiling;
 pub use page::html;
 
 #[cfg(test)]
