@@ -57,10 +57,10 @@ itself, and --max-requests is the most that all trials together may cost.";
 
 pub(super) const BENCH_EXAMPLES: &str = "\
 Examples:
-  tmdb-etl bench films.yaml --vary movies.concurrency=1,2,4,8,16,32
-      how many requests at once fill the rate
-  tmdb-etl bench films.yaml --vary movies.concurrency=4,16 --vary api.rate=20/s,40/s --report bench.html
-      every combination of two settings, and a page with a plot
+  tmdb-etl bench films.yaml --vary movies.concurrency=1,2,4,8 --report bench.html
+      how many requests at once fill the rate, and a page with a plot
+  tmdb-etl bench films.yaml --vary movies.concurrency=4,16 --vary api.rate=20/s,40/s
+      every combination of two settings
   tmdb-etl bench films.yaml --vary api.connections=4,20 --latency 300ms --repeat 5 --format json
       a slower API, for a machine";
 
