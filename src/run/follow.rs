@@ -22,7 +22,7 @@ const FAILED_MAX: usize = 10_000;
 /// What a run goes by.
 #[derive(Clone, Debug, Default)]
 pub struct Follow {
-    /// When the logical run began: the end of the last window. Without it, the present time.
+    /// When the logical run began: the end of the last window. Without it nobody loads anything, and one page is looked at.
     pub(super) started_at: Option<Timestamp>,
     pub(super) mark: Watermark,
     /// When documents of published runs were fetched.

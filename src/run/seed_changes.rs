@@ -91,7 +91,7 @@ impl Seeder {
             ids.add(id, None);
         }
         // Where everything is yet to be fetched, it does not matter what changed before.
-        if since.is_some() || plan.refresh.is_none() {
+        if since.is_some() || plan.refresh.is_none() || self.looks() {
             let mut open: VecDeque<Window> = windows(since, now).into();
             while let Some(window) = open.pop_front() {
                 if let Some(halves) = self.read_window(plan, window, &mut ids).await? {
@@ -104,11 +104,11 @@ impl Seeder {
             }
         }
         let refreshed = match plan.refresh {
-            Some(refresh) => {
+            Some(refresh) if !self.looks() => {
                 let known = ids.places.keys().copied().collect();
                 self.refreshed(plan.kind, refresh, known, now).await?
             }
-            None => Vec::new(),
+            _ => Vec::new(),
         };
         for Changed { id, gone } in ids.all {
             match gone {
@@ -122,6 +122,11 @@ impl Seeder {
             self.hand(&body, rank).await?;
         }
         Ok(())
+    }
+
+    /// Whether somebody only looks at the seed (`show`): one page is enough for that.
+    fn looks(&self) -> bool {
+        self.context.follow.started_at.is_none()
     }
 
     /// Reads the list of a window; or says into which it is to be taken apart, as it has more pages than TMDB gives.
@@ -138,6 +143,9 @@ impl Seeder {
             read_to = read_to.max(number);
             for (id, gone) in page.ids {
                 ids.add(id, gone.then_some(at));
+            }
+            if self.looks() {
+                return Ok(None);
             }
             if page.pages > PAGE_MAX {
                 return match window.halves() {

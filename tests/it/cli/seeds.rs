@@ -241,8 +241,8 @@ fn plan_is_written_for_people_machines_and_pictures() {
 fn what_changed_is_added_and_the_next_run_asks_from_there() {
     let place = Place::new();
     let server = Server::start(Config { films: 3_000, ..Config::default() });
-    let text = pipeline("changes: movie").replace("out/films.parquet", "out/films, mode: append");
-    place.write("small.yaml", &text);
+    let pipeline = pipeline("changes: movie").replace("out/films.parquet", "out/films, mode: append");
+    place.write("small.yaml", &pipeline);
     let env = [("TMDB_BASE_URL", &*server.base_url()), ("TMDB_TOKEN", "t")];
     let requests = || {
         let ran = place.run(&["run", "small.yaml", "--progress", "none", "--output", "json"], &env);
@@ -257,6 +257,11 @@ fn what_changed_is_added_and_the_next_run_asks_from_there() {
     assert!((25..110).contains(&second), "{second}");
     let files = fs::read_dir(place.path().join("out/films")).unwrap().count();
     assert_eq!(files, 2);
+    // Looking at it takes one page and moves nothing.
+    let before = server.mock.stats().requests;
+    let shown = place.run(&["show", "small.yaml", "ids", "--limit", "3"], &env);
+    assert_eq!(text(&shown.stdout).lines().count(), 3, "{}", place.shown(&shown));
+    assert_eq!(server.mock.stats().requests - before, 1);
     // Elsewhere it is the first run.
     let ran = place
         .run(&["run", "small.yaml", "--progress", "none", "--out", "elsewhere", "--output", "json"], &env);
