@@ -10,7 +10,7 @@ use super::meter::{Measured, Meter, Window};
 use super::sweep::Arena;
 use crate::event::Listener;
 use crate::plan::Plan;
-use crate::run::{Job, RunError, Transport, run_job};
+use crate::run::{Clock, Job, RunError, Transport, run_job};
 
 /// Runs in folders that are removed after each trial.
 pub struct Scratch<F> {
@@ -39,6 +39,7 @@ impl<F: Fn(&Plan) -> Arc<dyn Transport>> Arena for Scratch<F> {
             state: folder.path().join("state"),
             limit: self.limit,
             fresh: true,
+            clock: Clock::default(),
             seed,
             stop: stop.clone(),
             listener: Arc::clone(&meter) as Arc<dyn Listener>,

@@ -269,7 +269,7 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
             Verdict { exit: Failed, code: "seed-list", hints: hints.map(str::to_owned).collect() }
         }
         RunError::Probe { .. } => verdict(Failed, "probe", &["without `--probe` the plan asks nothing"]),
-        RunError::NotYet { key, word, .. } => seeds::not_yet(key, word),
+        RunError::Changes { error, .. } => seeds::of_changes(error),
         RunError::Spool { .. } | RunError::Scratch(_) => {
             verdict(Failed, "spool", &["TMPDIR names the folder for temporary files"])
         }

@@ -33,7 +33,7 @@ use crate::report::{
 };
 use crate::run::{Job, Published, RunError, run_job};
 use crate::spec::Rate;
-use crate::tmdb::{Credential, Http, check_proxy};
+use crate::tmdb::{Clock, Credential, Http, check_proxy};
 
 /// How long threads that write may go on after a run has ended early. What they leave is swept by the next run.
 const LAST_WRITES: Duration = Duration::from_secs(5);
@@ -318,6 +318,7 @@ async fn run(meant: &Meant, printer: &Printer, ran: &mut Ran) -> Result<Publishe
         state: meant.state.clone(),
         limit: meant.limit,
         fresh: meant.fresh,
+        clock: Clock::default(),
         seed: dice(),
         stop: stop.clone(),
         listener: Arc::new(listeners),

@@ -2,10 +2,13 @@
 //!
 //! A page is computed from its number alone; nothing holds a whole list.
 
+use jiff::civil::Date;
+
 use super::catalogue::{Catalogue, Film};
 use super::film_body::{ItemShape, View};
 use super::json::Json;
 use super::marvel::{MARVEL, MARVEL_FILMS};
+use super::people::FIRST_PERSON;
 
 /// Films on a page.
 pub(super) const PER_PAGE: u32 = 20;
@@ -128,22 +131,26 @@ impl View<'_> {
         })
     }
 
-    /// `/movie/changes` of the days named by `period`: 100 on a page, `adult: null` for ids that are gone.
-    pub(super) fn changes(&self, json: &mut Json, period: &str) {
+    /// `/{kind}/changes` of these days: 100 on a page, `adult: null` for ids that are gone.
+    pub(super) fn changes(&self, json: &mut Json, kind: &str, days: &ChangedDays) {
         let catalogue = self.catalogue;
-        let period = xxhash_rust::xxh3::xxh3_64(period.as_bytes());
-        let stride = 1 + u32::try_from(period % 41).expect("below 41");
-        let first = 1 + u32::try_from(period % 37).expect("below 37");
-        let ids = |skip: u32| (first..=catalogue.films).step_by(20 + stride as usize).skip(skip as usize);
-        let total = u32::try_from(ids(0).count()).expect("at most the number of films");
+        let first = if kind == "person" { FIRST_PERSON } else { 1 };
+        let count = if kind == "person" { catalogue.people_total() } else { catalogue.films };
+        let total = days.count(count);
+        let skip = (self.page - 1).saturating_mul(CHANGES_PER_PAGE);
         json.key("results").array(|json| {
-            for id in ids((self.page - 1).saturating_mul(CHANGES_PER_PAGE)).take(CHANGES_PER_PAGE as usize) {
-                let film = catalogue.film(id);
+            for number in skip..total.min(skip.saturating_add(CHANGES_PER_PAGE)) {
+                let id = first + days.nth(number);
+                let adult = match kind {
+                    "movie" => catalogue.film(id).map(|film| film.adult),
+                    "tv" => catalogue.series(id).map(|_| false),
+                    _ => catalogue.person(id).map(|_| false),
+                };
                 json.object(|json| {
                     json.put_int("id", id);
                     for name in ["adult", "softcore"] {
-                        match &film {
-                            Some(film) => json.put_bool(name, film.adult && name == "adult"),
+                        match adult {
+                            Some(adult) => json.put_bool(name, adult && name == "adult"),
                             None => json.put_null(name),
                         }
                     }
@@ -152,6 +159,41 @@ impl View<'_> {
         });
         json.put_int("page", self.page);
         put_totals(json, total.div_ceil(CHANGES_PER_PAGE).max(1), total);
+    }
+}
+
+/// Days of which one changes the same ids as another: on each of them a hundredth of all, as at TMDB.
+const CHANGES_CYCLE: u32 = 97;
+
+/// What changed on some days: a list of some days has what the lists of each have, and no page holds another.
+#[derive(Debug)]
+pub(super) struct ChangedDays {
+    /// Places in each block of [`CHANGES_CYCLE`] ids, ascending.
+    places: Vec<u32>,
+}
+
+impl ChangedDays {
+    /// From `first` to `last`, both included.
+    pub(super) fn new(first: Date, last: Date) -> Self {
+        let day = |date: Date| (date - Date::constant(2012, 10, 5)).get_days().rem_euclid(97).unsigned_abs();
+        let days = (last - first).get_days().unsigned_abs() + 1;
+        let mut places: Vec<u32> = (0..days).map(|more| (day(first) + more) % CHANGES_CYCLE).collect();
+        places.sort_unstable();
+        places.dedup();
+        Self { places }
+    }
+
+    /// How many of the first `ids` ids.
+    fn count(&self, ids: u32) -> u32 {
+        let here = u32::try_from(self.places.len()).expect("below the cycle");
+        let rest = self.places.iter().filter(|place| **place < ids % CHANGES_CYCLE).count();
+        ids / CHANGES_CYCLE * here + u32::try_from(rest).expect("below the cycle")
+    }
+
+    /// Place of the id with this number among them.
+    fn nth(&self, number: u32) -> u32 {
+        let here = u32::try_from(self.places.len()).expect("below the cycle");
+        number / here * CHANGES_CYCLE + self.places[(number % here) as usize]
     }
 }
 

@@ -17,7 +17,7 @@ use super::dice::{Dice, mix};
 use super::marvel::{MARVEL, MARVEL_FILMS};
 
 /// Ids of invented people start here, above those of the people in the Marvel table.
-const FIRST_PERSON: u32 = 100_000;
+pub(super) const FIRST_PERSON: u32 = 100_000;
 
 /// The longest cast.
 const CAST_SLOTS: u32 = 14;

@@ -3,13 +3,15 @@
 //! Pure: no clock, no wire, no credential. The order of the checks is TMDB's: the path, then
 //! `append_to_response`, then the page, then the subject.
 
+use jiff::civil::Date;
+
 use super::answer::{Answer, MAX_AGE, MAX_AGE_SHORT};
 use super::catalogue::{Catalogue, Film};
 use super::discover::{Condition, NOW_PLAYING, Results, UPCOMING};
 use super::film_body::{self, ItemShape, View, put_date};
 use super::film_parts;
 use super::json::Json;
-use super::lists::Listed;
+use super::lists::{ChangedDays, Listed};
 use super::people::Person;
 use super::person_body::person_external_ids;
 use super::request::{APPEND_MAX, PAGE_MAX, Request};
@@ -18,6 +20,8 @@ use super::vocabulary::GENRES;
 
 /// Days that `/movie/changes` may span.
 const CHANGES_DAYS_MAX: i32 = 14;
+/// The day whose changes are given if none is named.
+const CHANGES_TODAY: Date = Date::constant(2026, 11, 24);
 /// What trending claims, whatever there is.
 const TRENDING_TOTALS: (u32, u32) = (500, 10_000);
 
@@ -50,7 +54,7 @@ impl Api {
         };
         let view = View { catalogue: &self.catalogue, language: request.language(), page };
         let routed = match path.as_slice() {
-            ["movie", "changes"] => Some(changes(&view, request)),
+            [kind @ ("movie" | "tv" | "person"), "changes"] => Some(changes(&view, request, kind)),
             ["movie", preset @ ("popular" | "top_rated" | "now_playing" | "upcoming")] => {
                 Some(self.preset(&view, request, preset))
             }
@@ -243,7 +247,7 @@ fn series_answer(view: &View<'_>, request: &Request, series: &Series, rest: &[&s
     }
 }
 
-fn changes(view: &View<'_>, request: &Request) -> Answer {
+fn changes(view: &View<'_>, request: &Request, kind: &str) -> Answer {
     let day = |name: &str| request.get(name).map(str::parse::<jiff::civil::Date>);
     let (start, end) = match (day("start_date"), day("end_date")) {
         (Some(Err(_)), _) | (_, Some(Err(_))) => return Answer::invalid_date(),
@@ -255,9 +259,11 @@ fn changes(view: &View<'_>, request: &Request) -> Answer {
             return Answer::date_range_too_long();
         }
     }
-    let period = format!("{start:?} {end:?}");
     let max_age = if end.is_some() { 86_400 } else { MAX_AGE_SHORT };
-    Answer::object(max_age, |json| view.changes(json, &period))
+    // There is no present day here: without a day it is one of this, as that depends on no clock.
+    let last = end.or(start).unwrap_or(CHANGES_TODAY);
+    let days = ChangedDays::new(start.unwrap_or(last), last);
+    Answer::object(max_age, |json| view.changes(json, kind, &days))
 }
 
 fn keyword(id: u32) -> Option<Answer> {

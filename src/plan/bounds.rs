@@ -14,6 +14,8 @@ use crate::spec::Port;
 
 /// Items of a page of TMDB's lists.
 const PAGE_ITEMS: u64 = 20;
+/// Rows of a page of TMDB's lists of changes.
+const CHANGES_PAGE_ITEMS: u64 = 100;
 
 /// What is known of a run beside its file.
 #[derive(Clone, Debug, Default)]
@@ -113,6 +115,12 @@ pub(super) fn bounds(plan: &Plan, outlook: &Outlook) -> Vec<Bounds> {
                     let estimate =
                         pages_of(seed, outlook.probed.get(&index)).map(|pages| pages.clamp(1, most));
                     Bounds { asks: true, least: 1, most: Some(most), estimate: estimate.or(Some(most)) }
+                }
+                StageKind::Seed(seed @ SeedPlan { source: SeedItems::Changes(changes), .. }) => {
+                    // How many days have passed, and how much changed in them, is seen when the run starts.
+                    let least = u64::from(changes.refresh.is_none());
+                    let estimate = seed.estimate.map(|items| items.div_ceil(CHANGES_PAGE_ITEMS).max(1));
+                    Bounds { asks: true, least, most: None, estimate }
                 }
                 StageKind::Fetch(fetch) => {
                     let seeds = stage.inputs.iter().filter(|source| source.port == Port::Main);

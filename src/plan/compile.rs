@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 use serde_json::{Map, Value};
 
+use super::changes::{ChangesPlan, check_changes};
 use super::expr::{Assigns, Expr, FieldSet, all, with_room};
 use super::expression::{Ready, assignment, expression};
 use super::fields::kept_fields;
@@ -68,6 +69,7 @@ fn compile_here(spec: Spec, options: &Options) -> Result<Compiled, Faults> {
         Compiler { api: &api, params: &spec.params, options, ready: &ready, faults: &mut faults };
     let kinds: Vec<Option<StageKind>> = spec.stages.iter().map(|stage| compiler.kind(stage)).collect();
     check_use(&spec, &graph, &mut faults);
+    check_changes(&spec, &graph, &mut faults);
     if faults.has_errors() {
         return Err(faults);
     }
@@ -151,7 +153,7 @@ impl Compiler<'_> {
             }
             SeedSource::File(file) => Some(SeedItems::File(file.clone())),
             SeedSource::Export(export) => Some(SeedItems::Export(export.clone())),
-            SeedSource::Changes(kind) => Some(SeedItems::Changes(*kind)),
+            SeedSource::Changes(changes) => Some(SeedItems::Changes(ChangesPlan::new(changes, self.api))),
         };
         Some(SeedPlan { source: source?, where_: where_?, estimate: seed.estimate })
     }

@@ -185,7 +185,15 @@ fn seeds(seed: &SeedPlan) -> Value {
             "order": export.order.as_str(),
             "limit": export.limit,
         }),
-        SeedItems::Changes(kind) => json!({ "from": "changes", "list": kind.as_str() }),
+        SeedItems::Changes(changes) => json!({
+            "from": "changes",
+            "list": changes.kind.as_str(),
+            "refresh": changes.refresh.map(|refresh| json!({
+                "never_seen": "export",
+                "older_than_seconds": refresh.older_than.as_secs(),
+                "limit": refresh.limit,
+            })),
+        }),
     };
     value["estimate"] = json!(seed.estimate);
     value

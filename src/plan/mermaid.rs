@@ -55,7 +55,7 @@ fn lines(plan: &Plan, index: StageIndex) -> Vec<String> {
             SeedItems::Pages { request, .. } => request.path().to_string(),
             SeedItems::File(file) => file.path.value.display().to_string(),
             SeedItems::Export(export) => format!("export of {}", export.kind.as_str()),
-            SeedItems::Changes(kind) => format!("changes of {}", kind.as_str()),
+            SeedItems::Changes(changes) => format!("changes of {}", changes.kind.as_str()),
         }),
         StageKind::Fetch(fetch) => {
             lines.push(fetch.request.path().to_string());

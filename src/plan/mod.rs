@@ -9,6 +9,7 @@
 
 mod appendable;
 mod bounds;
+mod changes;
 mod compile;
 mod cost;
 mod definition;
@@ -32,6 +33,7 @@ mod table;
 mod text;
 
 pub use bounds::{Outlook, Probe, expected};
+pub use changes::{ChangesPlan, FIRST_DAY, LAST_DAY, WINDOW_DAYS};
 pub use compile::{Compiled, Options, compile};
 pub use fusion::{Apart, FirstPage};
 pub use graph::{ItemEdge, Source};
@@ -57,7 +59,7 @@ mod show_tests;
 #[cfg(test)]
 mod tests;
 
-use crate::spec::{Api, ChangesKind, MaxFailures, Order, Port, Rate, SeedExport, SeedFile, StageId};
+use crate::spec::{Api, MaxFailures, Order, Port, Rate, SeedExport, SeedFile, StageId};
 
 /// Rows of a record batch: enough that encoding is done in long runs, small enough to hold three of each table.
 pub const BATCH_ROWS: usize = 1024;
@@ -149,6 +151,13 @@ pub struct SeedPlan {
     pub estimate: Option<u64>,
 }
 
+impl SeedPlan {
+    /// Whether it makes requests, and so has `.missing` and `.failed`.
+    pub fn asks(&self) -> bool {
+        matches!(self.source, SeedItems::Pages { .. } | SeedItems::Changes(_))
+    }
+}
+
 /// Where a seed's items come from.
 #[derive(Clone, Debug)]
 pub enum SeedItems {
@@ -174,8 +183,8 @@ pub enum SeedItems {
     File(SeedFile),
     /// The ids of a daily export.
     Export(SeedExport),
-    /// What has changed. No run reads it yet.
-    Changes(ChangesKind),
+    /// What has changed.
+    Changes(ChangesPlan),
 }
 
 /// A fetch, compiled.

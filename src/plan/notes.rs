@@ -2,22 +2,13 @@
 //!
 //! Does not belong here: what the file alone shows; that is a warning, and told before the plan.
 
+use super::Plan;
 use super::fusion;
-use super::{Plan, SeedItems, StageKind};
 use crate::spec::RunRate;
 
 /// Each in a sentence without a full stop.
 pub(super) fn notes(plan: &Plan) -> Vec<String> {
     let mut notes = Vec::new();
-    for stage in &plan.stages {
-        if let StageKind::Seed(seed) = &stage.kind {
-            let key = match &seed.source {
-                SeedItems::Changes(kind) => format!("changes: {}", kind.as_str()),
-                _ => continue,
-            };
-            notes.push(format!("`{}`: this version does not run `{key}` yet", stage.id));
-        }
-    }
     fusion::notes(plan, &mut notes);
     if plan.api.rate == RunRate::Unlimited && !plan.api.is_tmdb() {
         notes.push("no rate: the API's answers alone slow this run down".to_owned());

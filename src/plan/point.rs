@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::expr::FieldSet;
-use super::{ItemEdge, Plan, SeedItems, Source, StageIndex, StageKind, StagePlan};
+use super::{ItemEdge, Plan, Source, StageIndex, StageKind, StagePlan};
 use crate::spec::{MaxFailures, Order, Port, PortRef, clip, nearest};
 
 /// Why a text names no point of a pipeline.
@@ -75,7 +75,7 @@ impl Plan {
     /// Whether what is at a point is known without a request: the items of a seed that asks for no list.
     pub fn is_listed(&self, at: Source) -> bool {
         match &self.stages[at.stage].kind {
-            StageKind::Seed(seed) => at.port == Port::Main && !matches!(seed.source, SeedItems::Pages { .. }),
+            StageKind::Seed(seed) => at.port == Port::Main && !seed.asks(),
             _ => false,
         }
     }
@@ -197,7 +197,7 @@ impl StagePlan {
     /// What one of its ports hands on; `None` if there is no such port.
     fn cargo(&self, port: Port) -> Option<Cargo> {
         let asks = match &self.kind {
-            StageKind::Seed(seed) => matches!(seed.source, SeedItems::Pages { .. }),
+            StageKind::Seed(seed) => seed.asks(),
             StageKind::Fetch(_) => true,
             StageKind::Expand(expand) => expand.request.is_some(),
             StageKind::Filter(_) | StageKind::Project(_) => false,

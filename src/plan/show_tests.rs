@@ -15,7 +15,7 @@ version: 1
 name: all
 description: "every kind: \"quoted\" <b>, and\nmore"
 params: {least: 10}
-api: {rate: 10/s, connections: 4, language: de}
+api: {rate: 10/s, connections: 4, language: de, keep: 60d}
 max_failures: 3
 stages:
   end: {kind: seed, ids: [1, 2, 2]}
@@ -25,10 +25,11 @@ stages:
   table: {kind: seed, file: {path: data/ids.csv, column: movie}, estimate: 5000}
   rows: {kind: seed, file: 'data/weird "name" [x].parquet'}
   export: {kind: seed, export: tv_series, estimate: 200000}
-  news: {kind: seed, changes: movie}
-  films: {kind: fetch, from: [end, span, popular, table, rows, news], path: '/movie/{id}', concurrency: 8, rate: 2/s}
+  news: {kind: seed, changes: movie, refresh: {never_seen: export}, estimate: 9000}
+  films: {kind: fetch, from: [end, span, popular, table, rows], path: '/movie/{id}', concurrency: 8, rate: 2/s}
   seasons: {kind: fetch, from: shows, path: '/tv/{id}/season/{season}', timeout: 3s}
   series: {kind: fetch, from: export, path: '/tv/{id}'}
+  renewed: {kind: fetch, from: news, path: '/movie/{id}', query: {language: en}}
   old: {kind: filter, from: films, where: '.release_date < "1980" and (.title | test("[\"#;]"))', buffer: 5}
   parts: {kind: expand, path: '/movie/{id}/similar', pages: 2, take: 3, into: films, max_depth: 2, max_items: 50}
   cast: {kind: expand, from: films, items: '.credits.cast[]'}
@@ -36,6 +37,7 @@ stages:
   out: {kind: project, from: parts, order: arrival, columns: {id: {type: int64, required: true}, seen: {type: timestamp, value: .at, on_mismatch: drop}}, output: {path: out/films.parquet, compression: none}}
   lost: {kind: project, from: [films.failed, films.missing, seasons.missing, series], columns: {key: string, genres: list<string>}, output: {path: out/lost.parquet}}
   names: {kind: project, from: [people, seasons], columns: {name: string}, output: {path: out/names.parquet}}
+  newest: {kind: project, from: renewed, columns: {id: int64}, output: {path: out/newest, mode: append}}
 "##;
 
 fn plan(text: &str) -> Plan {

@@ -5,6 +5,7 @@
 use std::fmt::{Display, Write as _};
 
 use super::bounds::Outlook;
+use super::changes::{ChangesPlan, WINDOW_DAYS};
 use super::cost::{Cost, Decides, Why, cost};
 use super::expr::{Expr, FieldSet};
 use super::notes::notes;
@@ -208,14 +209,39 @@ fn describe_seed(seed: &SeedPlan, text: &mut Text) -> bool {
             text.say("gives", format_args!("the daily export of {kind} of {day}{order}{limit}"));
             false
         }
-        SeedItems::Changes(kind) => {
-            text.say("gives", format_args!("the changes of {} since the last run", kind.as_str()));
-            false
+        SeedItems::Changes(changes) => {
+            describe_changes(changes, text);
+            true
         }
     };
     text.say_if("estimate", seed.estimate.map(|items| format!("about {items} items")));
     text.say_if("where", seed.where_.as_ref().map(Expr::source));
     asks
+}
+
+fn describe_changes(changes: &ChangesPlan, text: &mut Text) {
+    text.say("asks", format_args!("{}, in windows of {WINDOW_DAYS} days at the most", changes.request));
+    match &changes.refresh {
+        None => text.say(
+            "gives",
+            format_args!(
+                "what changed since the last published run; the first run, in the last {WINDOW_DAYS} days"
+            ),
+        ),
+        Some(refresh) => {
+            text.say("gives", "what changed since the last published run; the first run, nothing of it");
+            let days = refresh.older_than.as_secs_f64() / 86_400.0;
+            let kind = changes.kind.export().as_str();
+            text.say(
+                "then",
+                format_args!(
+                    "of the daily export of {kind} what was never fetched, then what was fetched more than {days:.1} days \
+                     ago, oldest first, up to {} items with what changed",
+                    refresh.limit
+                ),
+            );
+        }
+    }
 }
 
 fn describe_table(table: &TablePlan, inputs: &[Source], text: &mut Text) {

@@ -16,7 +16,7 @@ use crate::engine::Budget;
 use crate::event::simulated::{self, Costs};
 use crate::event::{Activity, Listener};
 use crate::plan::{self, Options, Request};
-use crate::run::{FlowOptions, TableSink, flow};
+use crate::run::{FlowOptions, Follow, TableSink, flow};
 use crate::sink::SinkError;
 use crate::spec::Source;
 use crate::tmdb::{Client, Response, Transport, TransportError};
@@ -176,8 +176,13 @@ fn run(scenario: Scenario) -> (Duration, Verdict) {
         };
         let budget = Budget::new(NonZeroU32::new(scenario.connections).unwrap(), plan.api.rate, 1);
         let client = Client::new(Arc::new(server), budget, plan.api.retry, 1, Arc::clone(&listener));
-        let options =
-            FlowOptions { run: "sim".into(), limit: None, stop: CancellationToken::new(), listener };
+        let options = FlowOptions {
+            run: "sim".into(),
+            limit: None,
+            follow: Follow::default(),
+            stop: CancellationToken::new(),
+            listener,
+        };
         let start = Instant::now();
         flow(&plan, Arc::new(client), vec![Nowhere], options).await.unwrap();
         let took = start.elapsed();

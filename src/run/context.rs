@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::error::RunError;
+use super::follow::{Failures, Follow};
 use super::rows::{self, Ending};
 use super::tally::Tally;
 pub(super) use crate::engine::on_thread;
@@ -27,6 +28,10 @@ pub(super) struct Context {
     pub listener: Arc<dyn Listener>,
     /// `--limit`: items of each seed.
     pub limit: Option<u64>,
+    /// What it follows of the lists of changes.
+    pub follow: Follow,
+    /// Items of seeds that failed.
+    pub failures: Failures,
     /// Where the time of each stage's workers is noted, in the order of the plan.
     pub accounts: Vec<Arc<Account>>,
 }
@@ -104,6 +109,7 @@ impl Context {
         unanswered: &Unanswered,
     ) -> Result<Ending, RunError> {
         let Unanswered { key, failure } = unanswered;
+        self.failures.note(&caller.stage, item);
         self.tally.failed(failure.reason.advice(), || format!("`{key}`: {}", failure.reason))?;
         Ok(rows::failed(&caller.stage, item, key, failure))
     }

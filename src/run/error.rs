@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::seed_changes::ChangesError;
 use super::seed_export::ExportError;
 use super::seed_file::SeedFileError;
 use crate::engine::Closed;
@@ -62,15 +63,13 @@ pub enum RunError {
         /// What is wrong with it.
         error: Box<ExportError>,
     },
-    /// A seed of a kind that this version reads, checks and plans, and does not run.
-    #[error("stage `{stage}`: this version does not run `{key}: {word}`")]
-    NotYet {
+    /// The list of changes of a seed.
+    #[error("stage `{stage}`: {error}")]
+    Changes {
         /// The seed.
         stage: String,
-        /// `changes`.
-        key: &'static str,
-        /// Which list.
-        word: &'static str,
+        /// What is wrong with it.
+        error: ChangesError,
     },
     /// The list of a seed is not there, or could not be asked for: its first page, without which there is nothing to do.
     #[error("stage `{stage}`: read its list `{request}`: {}", .failure.as_ref().map_or_else(|| "the API has no such list (404)".to_owned(), ToString::to_string))]

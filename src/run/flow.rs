@@ -16,6 +16,7 @@ use super::error::RunError;
 use super::expand::{Expander, ItemOutlet};
 use super::fetch::Fetcher;
 use super::filter::Sieve;
+use super::follow::{Failed, Failures, Follow};
 use super::outlets::Outlets;
 use super::seed::{SeedReader, Seeder};
 use super::seed_file::SeedFile;
@@ -29,7 +30,7 @@ use crate::engine::{
 use crate::event::{Account, Event, Gauge, Listener};
 use crate::plan::expr::{FieldSet, RunScope};
 use crate::plan::{
-    Document, Hands, Item, Plan, SEED_BUFFER, SeedItems, Source, StageIndex, StageKind, StagePlan, TablePlan,
+    Document, Hands, Item, Plan, SEED_BUFFER, Source, StageIndex, StageKind, StagePlan, TablePlan,
 };
 use crate::project::ExpandRule;
 use crate::spec::Port;
@@ -41,6 +42,8 @@ pub struct FlowOptions {
     pub run: String,
     /// `--limit`: items of each seed.
     pub limit: Option<u64>,
+    /// What it follows of the lists of changes.
+    pub follow: Follow,
     /// Ends the run early.
     pub stop: CancellationToken,
     /// Hears what happens.
@@ -53,6 +56,8 @@ pub struct Flowed<T> {
     pub tables: Vec<T>,
     /// Items that failed, within `max_failures`.
     pub failures: u64,
+    /// Which of them are items of seeds.
+    pub(super) failed: Failed,
 }
 
 /// Runs `plan` until every table is staged in its sink; `sinks` are in the order of [`Plan::tables`].
@@ -75,11 +80,8 @@ pub(super) async fn open_seeds(plan: &Plan) -> Result<SeedFiles, RunError> {
     on_thread(move || {
         let mut files = SeedFiles::new();
         for (index, stage) in plan.stages.iter().enumerate() {
-            let StageKind::Seed(seed) = &stage.kind else { continue };
+            let StageKind::Seed(_) = &stage.kind else { continue };
             let id = stage.id.to_string();
-            if let SeedItems::Changes(kind) = &seed.source {
-                return Err(RunError::NotYet { stage: id, key: "changes", word: kind.as_str() });
-            }
             let file = SeedFile::open(&plan, index)
                 .map_err(|error| RunError::SeedFile { stage: id, error: Box::new(error) })?;
             files.extend(file.map(|file| (index, file)));
@@ -114,7 +116,7 @@ pub(super) async fn flow_from<S: TableSink>(
     }
     tables.sort_by_key(|(index, _)| *index);
     let tables = tables.into_iter().map(|(_, table)| table).collect();
-    Ok(Flowed { tables, failures: context.tally.failures() })
+    Ok(Flowed { tables, failures: context.tally.failures(), failed: context.failures.take() })
 }
 
 /// What the stages of a run share.
@@ -128,6 +130,8 @@ pub(super) fn context(plan: &Plan, client: Arc<Client>, options: FlowOptions) ->
         scope: Arc::new(RunScope { params: Arc::clone(&plan.params), run: options.run }),
         listener: options.listener,
         limit: options.limit,
+        follow: options.follow,
+        failures: Failures::default(),
         accounts: plan.stages.iter().map(|_| Arc::default()).collect(),
     })
 }
@@ -341,7 +345,9 @@ impl<'a> Wires<'a> {
                     let eager = self.plan.readers(source.stage, Port::Main).nth(1).is_some();
                     let feed = Feed { slot: slot(member), edge: None, items, eager };
                     feeds.push((member, turn(stage, *source), feed));
-                    let reader = SeedReader { keeps: self.keeps(member), feed: sender };
+                    let StageKind::Fetch(fetch) = &stage.kind else { unreachable!("groups are of fetches") };
+                    let request = fetch.request.clone();
+                    let reader = SeedReader { keeps: self.keeps(member), request, feed: sender };
                     self.seed_readers.entry(source.stage).or_default().push(reader);
                 }
             }

@@ -11,16 +11,17 @@ use tokio_util::sync::CancellationToken;
 use super::context::on_thread;
 use super::error::RunError;
 use super::flow::{FlowOptions, flow_from, open_seeds};
+use super::follow::{Follow, advanced, followed};
 use super::logical::{Asked, Logical, decide};
 use crate::engine::Budget;
 use crate::event::{EmptyColumn, Event, Listener};
 use crate::plan::{Plan, TablePlan};
 use crate::sink::{
     Commit, Lock, PublishedTable, Recovered, RunFacts, SinkError, TOOL_VERSION, TableSpec, TableWriter,
-    Unfinished, check_source,
+    Unfinished, Watermarks, check_source,
 };
 use crate::store::{self, Serving, Store};
-use crate::tmdb::{Client, Transport};
+use crate::tmdb::{Client, Clock, Transport};
 
 /// How long requests under way may take when a run is asked to stop. With five seconds for the last writes it is below the
 /// thirty that Kubernetes waits.
@@ -40,6 +41,8 @@ pub struct Job {
     pub limit: Option<u64>,
     /// `--fresh`: abandon an unfinished run, use nothing that is kept.
     pub fresh: bool,
+    /// The time of day.
+    pub clock: Clock,
     /// Dice for backoff.
     pub seed: u64,
     /// Ends the run early: requests under way are answered and kept, nothing is published.
@@ -67,7 +70,7 @@ pub struct Published {
 /// The tables of the last run are as they were.
 pub async fn run_job(job: Job) -> Result<Published, RunError> {
     let files = open_seeds(&job.plan).await?;
-    let now = Timestamp::now();
+    let now = job.clock.now();
     let tables: Vec<_> = job.plan.tables().map(|(_, table)| Arc::clone(table)).collect();
     let definitions = job.plan.tables().map(|(stage, _)| job.plan.definitions(stage));
     let paths: Vec<PathBuf> = tables.iter().map(|table| table.path.clone()).collect();
@@ -87,21 +90,37 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
         .collect();
     let (state, pipeline, source) =
         (job.state.join(&job.plan.name), job.plan.name.clone(), job.source.clone());
-    let (params, fresh, id) = (Arc::clone(&job.plan.params), job.fresh, run_id(now, job.seed));
+    let (params, id) = (Arc::clone(&job.plan.params), run_id(now, job.seed));
+    let (abandon, fresh) = (job.fresh, job.fresh);
+    let follows = followed(&job.plan).next().is_some();
+    let refreshes = followed(&job.plan).any(|(_, _, refreshes)| refreshes);
     let (keep, within) = (job.plan.api.keep, job.plan.api.resume_within);
-    let Started { commit, writers, recovered, logical, documents } =
+    let Started { commit, writers, recovered, logical, documents, marks, follow } =
         on_thread(move || -> Result<_, RunError> {
             let lock = Lock::acquire(&state, &pipeline)?;
             let (commit, recovered) = Commit::open(lock)?;
             check_source(&paths, &source)?;
-            let asked = Asked { params: &params, source: &source, keep, within, fresh, id, now };
+            let marks = if follows { Some(Watermarks::open(commit.lock())?) } else { None };
+            let fresh = fresh || follows;
+            let asked = Asked { params: &params, source: &source, keep, within, abandon, fresh, id, now };
             let logical = decide(&state, paths.iter().map(PathBuf::as_path), asked)?;
+            let mut follow = Follow { started_at: Some(logical.record.started_at), ..Follow::default() };
+            if let Some(marks) = &marks {
+                follow.mark = marks.of(&source, &paths)?;
+            }
+            if refreshes {
+                let folder = documents_folder(commit.lock().state_dir());
+                let published = |run: &str| follow.mark.has_published(run);
+                follow.fetched = Arc::new(store::fetched(&folder, published)?);
+                let own = |run: &str| run == logical.record.run;
+                follow.own = Arc::new(store::fetched(&folder, own)?);
+            }
             let documents = match keep {
                 Some(_) => Some(Documents::open(commit.lock(), &logical)?),
                 None => None,
             };
             let writers = commit.stage(&specs, &logical.record.run)?;
-            Ok(Started { commit, writers, recovered, logical, documents })
+            Ok(Started { commit, writers, recovered, logical, documents, marks, follow })
         })
         .await?;
     let run = logical.record.run.clone();
@@ -126,6 +145,7 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
         let budget = Budget::new(api.connections, api.rate, job.seed);
         let seed = job.seed.wrapping_add(1);
         let mut client = Client::new(job.transport, budget, api.retry, seed, Arc::clone(&job.listener));
+        client = client.with_clock(job.clock.clone());
         if let Some(documents) = &documents {
             client = client.with_store(documents.store.clone(), &job.source);
         }
@@ -134,6 +154,7 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
         let options = FlowOptions {
             run: run.clone(),
             limit: job.limit,
+            follow: follow.clone(),
             stop: now.clone(),
             listener: Arc::clone(&job.listener),
         };
@@ -148,21 +169,29 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
         tracing::warn!(%error, "kept documents are not safe from a power failure");
     }
     let flowed = flowed?;
+    let advanced =
+        advanced(&job.plan, &follow.mark, logical.record.started_at, &flowed.failed, job.limit.is_some());
     let facts = RunFacts {
         run: run.clone(),
         pipeline: job.plan.name,
         source: job.source,
         started_at: logical.record.started_at,
-        finished_at: Timestamp::now(),
+        finished_at: job.clock.now(),
         counts: (job.counts)(),
         tool_version: TOOL_VERSION.to_owned(),
     };
     let staged = flowed.tables;
-    let kept = keep.zip(store);
+    let kept = keep
+        .zip(store)
+        .map(|(keep, store)| (job.clock.now().checked_sub(keep).unwrap_or(Timestamp::MIN), store));
     let published = on_thread(move || -> Result<_, SinkError> {
+        let mut marks = marks;
+        if let Some(marks) = &mut marks {
+            marks.announce(&facts.run, advanced)?;
+        }
         let published = commit.publish(staged, &facts)?;
         // The tables are there, whatever becomes of the rest.
-        if let Err(error) = end(&commit, kept) {
+        if let Err(error) = end(&commit, kept, marks) {
             tracing::warn!(%error, "the state folder could not be tidied; the next run does it");
         }
         Ok(published)
@@ -187,6 +216,8 @@ struct Started {
     recovered: Recovered,
     logical: Logical,
     documents: Option<Documents>,
+    marks: Option<Watermarks>,
+    follow: Follow,
 }
 
 /// The documents that are kept, open.
@@ -243,11 +274,13 @@ async fn stoppable<T>(
 }
 
 /// After the publish: no record of an unfinished run, and no documents that are too old to serve.
-fn end(commit: &Commit, kept: Option<(Duration, Store)>) -> Result<(), RunError> {
+fn end(commit: &Commit, kept: Option<(Timestamp, Store)>, marks: Option<Watermarks>) -> Result<(), RunError> {
+    if let Some(mut marks) = marks {
+        marks.settle()?;
+    }
     Unfinished::remove(commit.lock())?;
-    if let Some((keep, store)) = kept {
+    if let Some((horizon, store)) = kept {
         drop(store);
-        let horizon = Timestamp::now().checked_sub(keep).unwrap_or(Timestamp::MIN);
         store::trim(&documents_folder(commit.lock().state_dir()), horizon, None)?;
     }
     Ok(())

@@ -25,7 +25,9 @@ pub(super) struct Asked<'a> {
     pub keep: Option<Duration>,
     /// `api.resume_within`.
     pub within: Duration,
-    /// `--fresh`: abandon an unfinished run and use nothing that is kept.
+    /// `--fresh`: abandon an unfinished run.
+    pub abandon: bool,
+    /// `--fresh`, or a run that follows changes: use nothing that earlier runs kept, as it may have changed since.
     pub fresh: bool,
     /// The id of a run that begins now.
     pub id: String,
@@ -46,7 +48,7 @@ pub(super) fn decide<'a>(
     paths: impl IntoIterator<Item = &'a Path>,
     asked: Asked<'_>,
 ) -> Result<Logical, SinkError> {
-    let unfinished = if asked.keep.is_some() && !asked.fresh { Unfinished::read(state)? } else { None };
+    let unfinished = if asked.keep.is_some() && !asked.abandon { Unfinished::read(state)? } else { None };
     if let Some(record) = unfinished.filter(|record| is_of(record, &asked)) {
         let mut published = false;
         for path in paths {
@@ -98,6 +100,7 @@ mod tests {
             source: "mock",
             keep: Some(8 * HOUR),
             within: 24 * HOUR,
+            abandon: false,
             fresh: false,
             id: "new".to_owned(),
             now: at(10),
@@ -125,7 +128,10 @@ mod tests {
         check(|asked| asked.source = "https://api.themoviedb.org/3", ("new", false, at(2)));
         check(|asked| asked.within = HOUR / 2, ("new", false, at(2)));
         check(|asked| asked.keep = None, ("new", false, at(10)));
-        check(|asked| asked.fresh = true, ("new", false, at(10)));
+        check(|asked| (asked.abandon, asked.fresh) = (true, true), ("new", false, at(10)));
+        // What follows changes goes on with its own run, and a new one uses nothing that is older.
+        check(|asked| asked.fresh = true, ("old", true, at(1)));
+        check(|asked| (asked.fresh, asked.within) = (true, HOUR / 2), ("new", false, at(10)));
     }
 
     #[test]
@@ -139,6 +145,7 @@ mod tests {
                 source: "mock",
                 keep: Some(HOUR),
                 within: HOUR,
+                abandon: fresh,
                 fresh,
                 id: "new".to_owned(),
                 now: at(10),

@@ -18,14 +18,17 @@ mod expand;
 mod fetch;
 mod filter;
 mod flow;
+mod follow;
 mod job;
 mod logical;
 mod outlets;
 mod probe;
 mod rows;
 mod seed;
+mod seed_changes;
 mod seed_export;
 mod seed_file;
+mod seed_refresh;
 mod show;
 mod sight;
 mod spool;
@@ -36,8 +39,10 @@ mod tally;
 
 pub use error::RunError;
 pub use flow::{FlowOptions, Flowed, flow};
+pub use follow::Follow;
 pub use job::{Job, Published, documents_folder, run_job};
 pub use probe::probe;
+pub use seed_changes::ChangesError;
 pub use seed_export::ExportError;
 pub use seed_file::{LINE_BYTES_MAX, SeedFileError, SeedFileFault};
 pub use show::{Showing, show};
@@ -45,4 +50,4 @@ pub use sight::Sight;
 pub use table::TableSink;
 
 /// What a [`Job`] asks with.
-pub use crate::tmdb::Transport;
+pub use crate::tmdb::{Clock, Transport};

@@ -15,7 +15,7 @@ use super::seed_file::SeedFile;
 use crate::engine::{Closed, Parcel, Sender, Turn, Work, Workers, edge, run_stage};
 use crate::event::{Account, Activity, Event};
 use crate::plan::expr::{EvalError, FieldSet, Input, Json, Scope};
-use crate::plan::{Document, Hands, Item, SeedItems, SeedPlan};
+use crate::plan::{Document, Hands, Item, RequestTemplate, SeedItems, SeedPlan};
 use crate::project::prune;
 use crate::spec::Port;
 use crate::tmdb::{Answer, Caller, Failure, pages_of};
@@ -24,6 +24,8 @@ use crate::tmdb::{Answer, Caller, Failure, pages_of};
 pub(super) struct SeedReader {
     /// The fields that its items keep.
     pub keeps: FieldSet,
+    /// What it asks for.
+    pub request: RequestTemplate,
     /// The way to its frontier.
     pub feed: Sender<Item>,
 }
@@ -105,9 +107,7 @@ impl Seeder {
             SeedItems::Pages { .. } => self.hand_out_pages().await,
             SeedItems::File(_) => unreachable!("the file of a seed is open before it starts"),
             SeedItems::Export(export) => self.hand_out_export(export).await,
-            SeedItems::Changes(_) => {
-                unreachable!("a run with a seed that is not there yet does not start")
-            }
+            SeedItems::Changes(changes) => self.hand_out_changes(changes).await,
         }
     }
 
@@ -181,23 +181,28 @@ impl Seeder {
     }
 
     /// Hands an item to every reader (as a document to those who look at the items themselves), if `where` holds for it.
-    async fn offer(&self, item: Value) -> Result<(), Stop> {
+    pub(super) async fn offer(&self, item: Value) -> Result<(), Stop> {
         self.check_limit()?;
         // Its place in what the seed gives, whether it is wanted or not.
-        let rank = self.given.fetch_add(1, Ordering::Relaxed) + 1;
+        let rank = self.next_rank();
         match self.wanted(item).await {
             Some(body) => self.hand(&body, rank).await,
             None => Ok(()),
         }
     }
 
+    /// The place of the next item in what the seed gives.
+    pub(super) fn next_rank(&self) -> u64 {
+        self.given.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     /// Whether `--limit` allows one more.
-    fn check_limit(&self) -> Result<(), Stop> {
+    pub(super) fn check_limit(&self) -> Result<(), Stop> {
         if self.left.load(Ordering::Relaxed) == 0 { Err(Stop::Enough) } else { Ok(()) }
     }
 
     /// Hands an item to every reader, and as a document to those who look at the items themselves.
-    async fn hand(&self, body: &[u8], rank: u64) -> Result<(), Stop> {
+    pub(super) async fn hand(&self, body: &[u8], rank: u64) -> Result<(), Stop> {
         // While pages are read, that is not a worker's time: results are handed on beside them.
         let paged = matches!(self.plan.source, SeedItems::Pages { .. });
         let _handing = (!paged).then(|| self.caller.account.on(Activity::Output));
@@ -216,7 +221,7 @@ impl Seeder {
         Ok(())
     }
 
-    fn without_list(&self, request: String, failure: Option<Failure>) -> RunError {
+    pub(super) fn without_list(&self, request: String, failure: Option<Failure>) -> RunError {
         RunError::SeedList { stage: self.caller.stage.to_string(), request, failure: failure.map(Box::new) }
     }
 

@@ -72,11 +72,8 @@ impl Seeder {
     /// Hands out the lines of the export.
     pub(super) async fn hand_out_export(&self, export: &SeedExport) -> Result<(), Stop> {
         let stage = self.caller.stage.to_string();
-        let fetched = self.fetch_export(export).await;
-        let (path, file) = fetched.map_err(|error| match error {
-            Ended::Export(error) => RunError::Export { stage: stage.clone(), error: Box::new(error) },
-            Ended::Fatal(error) => error,
-        })?;
+        let now = self.context.client.now();
+        let (path, file) = self.export_file(export, now).await?;
         let (where_, scope) = (self.plan.where_.clone(), Arc::clone(&self.context.scope));
         let (order, limit) = (export.order, export.limit);
         let opened = on_thread(move || match order {
@@ -88,11 +85,25 @@ impl Seeder {
         self.hand_out_file(file).await
     }
 
+    /// The file of an export, the latest as of `now`, with the path that names it.
+    pub(super) async fn export_file(
+        &self,
+        export: &SeedExport,
+        now: Timestamp,
+    ) -> Result<(String, File), RunError> {
+        self.fetch_export(export, now).await.map_err(|error| match error {
+            Ended::Export(error) => {
+                RunError::Export { stage: self.caller.stage.to_string(), error: Box::new(error) }
+            }
+            Ended::Fatal(error) => error,
+        })
+    }
+
     /// The file of the day, or the latest, whole and compressed.
-    async fn fetch_export(&self, export: &SeedExport) -> Result<(String, File), Ended> {
+    async fn fetch_export(&self, export: &SeedExport, now: Timestamp) -> Result<(String, File), Ended> {
         let days: Vec<Date> = match export.date {
             Some(date) => vec![date],
-            None => latest_days(Timestamp::now()).collect(),
+            None => latest_days(now).collect(),
         };
         for day in &days {
             let path = export_path(export.kind, *day);

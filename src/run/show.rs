@@ -20,6 +20,7 @@ use super::context::on_thread;
 use super::ending::join;
 use super::error::RunError;
 use super::flow::{Documents, FlowOptions, Wires, context, open_seeds, start};
+use super::follow::Follow;
 use super::job::run_id;
 use super::sight::{Sight, View};
 use crate::engine::{Budget, Crew, Parcel, Sender, edge};
@@ -94,6 +95,7 @@ pub async fn show(
     let options = FlowOptions {
         run: run_id(Timestamp::now(), showing.seed),
         limit: None,
+        follow: Follow::default(),
         stop: enough.clone(),
         listener: showing.listener,
     };

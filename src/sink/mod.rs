@@ -36,6 +36,7 @@ mod schema;
 mod sort;
 mod staged;
 mod unfinished;
+mod watermark;
 mod writer;
 
 #[cfg(test)]
@@ -70,6 +71,7 @@ pub use read::{
 pub use schema::fingerprint;
 pub use staged::StagedTable;
 pub use unfinished::Unfinished;
+pub use watermark::{Watermark, Watermarks};
 pub use writer::TableWriter;
 
 /// A table to write.

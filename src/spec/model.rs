@@ -20,7 +20,9 @@ pub use super::format::{ArrowCodec, FolderLayout, Format, Layout, Mode, ParquetC
 pub use super::path_template::PathTemplate;
 pub use super::rate::{Rate, RunRate};
 pub use super::requests::{Concurrency, Requests};
-pub use super::seed_list::{ChangesKind, ExportKind, ExportOrder, FileFormat, SeedExport, SeedFile};
+pub use super::seed_list::{
+    ChangesKind, ExportKind, ExportOrder, FileFormat, Refresh, SeedChanges, SeedExport, SeedFile,
+};
 
 /// A half-open range of bytes in the pipeline file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -256,7 +258,7 @@ pub enum SeedSource {
     /// `export`: the ids that TMDB publishes every day.
     Export(SeedExport),
     /// `changes`: what has changed since the last published run.
-    Changes(ChangesKind),
+    Changes(SeedChanges),
 }
 
 /// `query`: names and values as sent; a value may hold `{field}` placeholders like a path.

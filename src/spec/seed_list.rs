@@ -3,6 +3,7 @@
 //! Belongs here: their words. Does not belong here: how a list is read (`crate::run`).
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::civil::Date;
 
@@ -130,4 +131,33 @@ impl ChangesKind {
     pub fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(_, kind)| *kind == self).expect("every list has a word").0
     }
+}
+
+impl ChangesKind {
+    /// The daily export that lists the same ids.
+    pub fn export(self) -> ExportKind {
+        match self {
+            Self::Movie => ExportKind::Movie,
+            Self::Tv => ExportKind::TvSeries,
+            Self::Person => ExportKind::Person,
+        }
+    }
+}
+
+/// `changes` of a seed, with its `refresh`.
+#[derive(Clone, Debug)]
+pub struct SeedChanges {
+    /// Which list.
+    pub kind: ChangesKind,
+    /// `refresh`: what else is fetched again, or for the first time.
+    pub refresh: Option<Located<Refresh>>,
+}
+
+/// `refresh` of a seed: which ids of the daily export come beside what changed, under a budget for each run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refresh {
+    /// `older_than`: what was fetched longer ago than this is fetched again, oldest first.
+    pub older_than: Duration,
+    /// `limit`: items of one run, those that changed among them; these come whatever it says.
+    pub limit: u64,
 }

@@ -90,7 +90,9 @@ impl Outline {
     /// The outline of a whole stage, of which everything is known.
     pub fn of(stage: &Stage) -> Self {
         let (kind, asks) = match &stage.kind {
-            Kind::Seed(seed) => (KindName::Seed, matches!(seed.source, SeedSource::Path { .. })),
+            Kind::Seed(seed) => {
+                (KindName::Seed, matches!(seed.source, SeedSource::Path { .. } | SeedSource::Changes(_)))
+            }
             Kind::Fetch(_) => (KindName::Fetch, true),
             Kind::Expand(expand) => (KindName::Expand, expand.path.is_some()),
             Kind::Filter(_) => (KindName::Filter, false),

@@ -35,7 +35,7 @@ use std::sync::Arc;
 use zstd::bulk::Decompressor;
 
 pub use error::{Action, StoreError};
-pub use folder::{Removed, RunStats, Stats, clear, stats, trim, trimmable};
+pub use folder::{Fetched, Removed, RunStats, Stats, clear, fetched, stats, trim, trimmable};
 pub use kept::{Kept, Serving};
 pub use segment::Lost;
 

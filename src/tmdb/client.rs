@@ -31,6 +31,7 @@ use tokio_util::task::TaskTracker;
 
 use super::answer::{Reason, Verdict, judge};
 use super::circuits::Circuits;
+use super::clock::Clock;
 use super::failure::{AskError, Failure, Fatal, Unkept};
 use super::flights::{Boarding, Flights};
 use super::transport::{Response, Transport};
@@ -64,6 +65,8 @@ pub struct Client {
     store: Option<Store>,
     /// What stands before a request in the store: the base address, or `mock`.
     source: String,
+    /// What answers are dated by.
+    clock: Clock,
     /// No attempt starts any more.
     closing: CancellationToken,
     /// Attempts under way, until their answers are kept.
@@ -130,6 +133,7 @@ impl Client {
             flights: Flights::default(),
             store: None,
             source: String::new(),
+            clock: Clock::default(),
             closing: CancellationToken::new(),
             under_way: TaskTracker::new(),
             circuits,
@@ -150,7 +154,7 @@ impl Client {
     /// # Cancel safety
     /// Dropped, an attempt may have been sent and its answer is lost; whoever waits for the same asks again.
     pub async fn ask(&self, caller: &Caller, request: &Request) -> Result<Answer, AskError> {
-        let key = format!("{}{request}", self.source);
+        let key = self.key(request);
         let boarding = caller.account.time(Activity::Flight, 1, self.flights.join(&key)).await;
         match boarding {
             Boarding::Lead(leader) => {
@@ -205,7 +209,7 @@ impl Client {
 
     /// Keeps what came, before its connection is given back; the time of the answer.
     async fn keep(&self, key: &str, response: Response) -> Result<Timestamp, AskError> {
-        let fetched_at = Timestamp::now().round(Unit::Microsecond).expect("rounding down the time of day");
+        let fetched_at = self.clock.now().round(Unit::Microsecond).expect("rounding down the time of day");
         if let Some(store) = &self.store {
             let Response { status, body, validators: headers, .. } = response;
             let kept = Kept { status, body, fetched_at, headers };
@@ -373,6 +377,7 @@ impl Client {
     }
 }
 
+mod anew;
 #[cfg(test)]
 mod circuit_tests;
 mod learning;

@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use tmdb_etl::engine::Budget;
 use tmdb_etl::event::{Event, Listener};
 use tmdb_etl::plan::{self, Plan, Request};
-use tmdb_etl::run::{FlowOptions, RunError, TableSink, flow};
+use tmdb_etl::run::{FlowOptions, Follow, RunError, TableSink, flow};
 use tmdb_etl::sink::SinkError;
 use tmdb_etl::spec::Source;
 use tmdb_etl::tmdb::{Client, Response, Transport, TransportError};
@@ -139,7 +139,13 @@ fn client(echo: Echo, plan: &Plan, listener: Arc<dyn Listener>) -> Arc<Client> {
 }
 
 fn options(listener: Arc<dyn Listener>) -> FlowOptions {
-    FlowOptions { run: "line".into(), limit: None, stop: CancellationToken::new(), listener }
+    FlowOptions {
+        run: "line".into(),
+        limit: None,
+        follow: Follow::default(),
+        stop: CancellationToken::new(),
+        listener,
+    }
 }
 
 /// Blocks the writer of a line, waits until everything stands still, and lets go.

@@ -8,7 +8,7 @@ use tmdb_etl::plan::{self, Outlook};
 use tmdb_etl::report::Counters;
 use tmdb_etl::run::{Job, run_job};
 use tmdb_etl::spec::Source;
-use tmdb_etl::tmdb::{Credential, Http};
+use tmdb_etl::tmdb::{Clock, Credential, Http};
 use tokio_util::sync::CancellationToken;
 
 /// Runs `stages` and compares the requests of every stage with what its plan says.
@@ -36,6 +36,7 @@ async fn check(stages: &str, limit: Option<u64>) {
         state: folder.path().join("state"),
         limit,
         fresh: false,
+        clock: Clock::default(),
         seed: 1,
         stop: CancellationToken::new(),
         listener: Arc::clone(&counters) as _,

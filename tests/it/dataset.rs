@@ -16,7 +16,7 @@ use tmdb_etl::mock::{self, Config, FaultKind, Mock};
 use tmdb_etl::plan::{self, Plan};
 use tmdb_etl::run::{Job, Published, RunError, run_job};
 use tmdb_etl::spec;
-use tmdb_etl::tmdb::{Credential, Http};
+use tmdb_etl::tmdb::{Clock, Credential, Http};
 use tokio_util::sync::CancellationToken;
 
 /// The files in `pipelines/`.
@@ -57,6 +57,7 @@ pub(crate) async fn run(plan: Plan, mock: &Mock, state: &Path) -> Result<Publish
         state: state.to_owned(),
         limit: None,
         fresh: false,
+        clock: Clock::default(),
         seed: 1,
         stop: CancellationToken::new(),
         listener: Arc::new(Deaf),

@@ -14,6 +14,7 @@ mod fusion;
 mod hostile;
 mod https;
 mod nested;
+mod nights;
 mod recordings;
 mod report;
 mod resume;

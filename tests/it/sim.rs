@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use tmdb_etl::engine::Budget;
 use tmdb_etl::event::{Event, Listener};
 use tmdb_etl::plan::{self, Plan, Request};
-use tmdb_etl::run::{FlowOptions, TableSink, flow};
+use tmdb_etl::run::{FlowOptions, Follow, TableSink, flow};
 use tmdb_etl::sink::SinkError;
 use tmdb_etl::spec::Source;
 use tmdb_etl::tmdb::{Client, Response, Transport, TransportError};
@@ -421,6 +421,7 @@ async fn run_over(plan: &Plan, wire: Wire, seed: u64) -> (BTreeMap<String, Vec<V
     let options = FlowOptions {
         run: "sim".into(),
         limit: None,
+        follow: Follow::default(),
         stop: CancellationToken::new(),
         listener: Arc::new(Deaf),
     };

@@ -10,7 +10,7 @@ use parquet::errors::ParquetError;
 use super::*;
 use crate::engine::{Closed, Exhausted};
 use crate::project::Misfit;
-use crate::run::{ExportError, SeedFileError, SeedFileFault};
+use crate::run::{ChangesError, ExportError, SeedFileError, SeedFileFault};
 use crate::sink::{Action, FileFormat, Holder, ReadError, SinkError};
 use crate::store::{self, StoreError};
 use crate::tmdb::{Distrust, Failure, Reason, TransportError, Unkept};
@@ -122,7 +122,15 @@ fn runs() -> Vec<RunError> {
                 error: std::io::Error::other("no space left"),
             }),
         },
-        RunError::NotYet { stage: text(), key: "changes", word: "tv" },
+        RunError::Changes {
+            stage: text(),
+            error: ChangesError::TooLong { request: "/movie/changes".into(), pages: 501 },
+        },
+        RunError::Changes { stage: text(), error: ChangesError::NoPage { request: "/movie/changes".into() } },
+        RunError::Changes {
+            stage: text(),
+            error: ChangesError::Restless { request: "/movie/changes".into() },
+        },
         RunError::SeedList { stage: text(), request: "/list/1".into(), failure: None },
         RunError::SeedList {
             stage: text(),

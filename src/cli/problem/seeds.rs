@@ -2,12 +2,19 @@
 
 use super::{Verdict, verdict};
 use crate::cli::Exit;
-use crate::run::ExportError;
+use crate::run::{ChangesError, ExportError};
 
-pub(super) fn not_yet(key: &str, word: &str) -> Verdict {
-    let hint =
-        format!("instead of `{key}` ask for the list itself: `path: /{word}/changes` has the last 24 hours");
-    Verdict { exit: Exit::Invalid, code: "not-available-yet", hints: vec![hint] }
+pub(super) fn of_changes(error: &ChangesError) -> Verdict {
+    let hint = match error {
+        ChangesError::TooLong { .. } => {
+            "TMDB gives no more than 500 pages of a day; a full load by `export` has what is missing"
+        }
+        ChangesError::NoPage { .. } => {
+            "is `api.base_url` that of TMDB's API, version 3? `-vv` shows what it answers"
+        }
+        ChangesError::Restless { .. } => "try again later: the next run asks for the same days",
+    };
+    verdict(Exit::Failed, "changes", &[hint])
 }
 
 pub(super) fn of_export(error: &ExportError) -> Verdict {

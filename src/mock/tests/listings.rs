@@ -165,3 +165,33 @@ fn changes_have_a_hundred_rows_a_page_and_null_for_what_is_gone() {
     }
     assert!(gone > 0);
 }
+
+#[test]
+fn changes_of_some_days_are_those_of_each() {
+    let api = Api::new(Catalogue { seed: 0, films: 30_000 });
+    let all = |kind: &str, first: &str, last: &str| {
+        let mut found = Vec::new();
+        for page in 1.. {
+            let path = format!("/{kind}/changes?start_date={first}&end_date={last}&page={page}");
+            let body = body(&api, &path);
+            found.extend(ids(&body["results"]));
+            if body["total_pages"].as_u64().unwrap() <= page {
+                assert_eq!(body["total_results"].as_u64().unwrap(), found.len() as u64, "{path}");
+                break;
+            }
+        }
+        let ordered = found.is_sorted();
+        assert!(ordered && found.windows(2).all(|pair| pair[0] != pair[1]), "{kind} {first} {last}");
+        found
+    };
+    for kind in ["movie", "tv", "person"] {
+        let mut apart: Vec<u64> = ["2026-11-23", "2026-11-24", "2026-11-25"]
+            .into_iter()
+            .flat_map(|day| all(kind, day, day))
+            .collect();
+        apart.sort_unstable();
+        assert_eq!(all(kind, "2026-11-23", "2026-11-25"), apart, "{kind}");
+        // A hundredth of all on each day, as at TMDB.
+        assert!(apart.len() > 3 * 300 - 10, "{kind}: {}", apart.len());
+    }
+}

@@ -20,6 +20,7 @@ mod request;
 mod seed;
 mod seed_export;
 mod seed_file;
+mod seed_refresh;
 mod settings;
 mod sketch;
 mod stage;

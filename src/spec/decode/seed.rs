@@ -4,13 +4,13 @@ use serde_json::{Map, Value};
 
 use super::super::fault::Faults;
 use super::super::language::{self, ESTIMATE_MAX, PAGES_MAX, SEED_NEEDS_PATH};
-use super::super::model::{ChangesKind, Kind, Seed, SeedSource, Span};
+use super::super::model::{ChangesKind, Kind, Seed, SeedChanges, SeedSource, Span};
 use super::super::scalar::{Core, Style};
 use super::super::tree::{Entry, Node, NodeValue};
 use super::fields::{Fields, Keys};
 use super::param::{self, Params};
 use super::request::{self, Asks};
-use super::{expect, grammar, json, seed_export, seed_file, settings};
+use super::{expect, grammar, json, seed_export, seed_file, seed_refresh, settings};
 
 /// The sources that a seed can name.
 const SOURCES: [&str; 7] = ["ids", "items", "range", "path", "file", "export", "changes"];
@@ -30,7 +30,6 @@ pub(super) const EXPORT_SLIPS: [(&str, &str); 8] = [
 const CHANGES_SLIPS: [(&str, &str); 3] = [("tv_series", "tv"), ("series", "tv"), ("people", "person")];
 
 pub(super) static KEYS: Keys = Keys {
-    later: &["refresh"],
     elsewhere: &[
         ("from", "a seed takes nothing: it starts the flow"),
         ("append", "it belongs to a fetch stage"),
@@ -76,6 +75,15 @@ pub(super) fn decode(
             }
         }
     }
+    if let Some(entry) = fields.get("refresh")
+        && let Some(source) = sources.first()
+        && source.key != "changes"
+    {
+        faults
+            .error("needs-changes", entry.key_span, "`refresh` goes with `changes`")
+            .also(source.key_span, "the source of this seed")
+            .help("what never changes is read once, by `export`; see `changes: movie`");
+    }
     let estimate = estimate(fields, &sources, faults);
     let source = match sources.first()?.key.as_str() {
         "ids" => ids(sources[0], params, faults).map(SeedSource::Items),
@@ -83,7 +91,14 @@ pub(super) fn decode(
         "range" => range(sources[0], faults),
         "file" => seed_file::decode(sources[0], faults).map(SeedSource::File),
         "export" => seed_export::decode(sources[0], faults).map(SeedSource::Export),
-        "changes" => list(sources[0], &ChangesKind::ALL, &CHANGES_SLIPS, faults).map(SeedSource::Changes),
+        "changes" => {
+            let kind = list(sources[0], &ChangesKind::ALL, &CHANGES_SLIPS, faults);
+            let refresh = match fields.get("refresh") {
+                Some(entry) => Some(seed_refresh::decode(entry, faults)?),
+                None => None,
+            };
+            kind.map(|kind| SeedSource::Changes(SeedChanges { kind, refresh }))
+        }
         "path" => Some(SeedSource::Path {
             query: request::query(fields.get("query"), params, Asks::SeedPages, faults),
             pages: request::pages(fields.get("pages"), PAGES_MAX, faults),

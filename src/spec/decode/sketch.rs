@@ -93,14 +93,13 @@ fn outline(entry: &Entry, stage: Keys<'_>, names: &Names<'_>) -> Outline {
 /// Whether the stage makes requests. One that says neither where to ask nor where else to look may yet do so.
 fn asks(kind: Option<KindName>, stage: Keys<'_>) -> Option<bool> {
     let has = |keys: &[&str]| keys.iter().any(|key| stage.get(key).is_some());
-    let looks_elsewhere = || {
-        has(&["ids", "items", "range", "file", "export", "changes"])
-            && !has(&["query", "pages", "rate", "timeout"])
-    };
+    let looks_elsewhere =
+        || has(&["ids", "items", "range", "file", "export"]) && !has(&["query", "pages", "rate", "timeout"]);
     match kind? {
         KindName::Fetch => Some(true),
         KindName::Filter | KindName::Project => Some(false),
         KindName::Seed | KindName::Expand if stage.get("path").is_some() => Some(true),
+        KindName::Seed if stage.get("changes").is_some() => Some(true),
         KindName::Seed | KindName::Expand => (stage.lacks("path") && looks_elsewhere()).then_some(false),
     }
 }

@@ -65,3 +65,10 @@ pub(in super::super) const FILE_BYTES: u64 = 128 * 1024 * 1024;
 pub(in super::super) const PARTITION_COLUMNS_MAX: usize = 4;
 /// Most columns that rows are sorted by.
 pub(in super::super) const SORT_COLUMNS_MAX: usize = 16;
+
+/// Shortest age at which a document is fetched again: TMDB itself may serve one for eight hours.
+pub(in super::super) const REFRESH_AGE_MIN: Duration = Duration::from_hours(8);
+/// Such an age where nothing is said.
+pub(in super::super) const REFRESH_AGE: Duration = Duration::from_hours(24 * 30);
+/// Items of a run where nothing is said: eight minutes at 40/s, and all films there are in two months of nights.
+pub(in super::super) const REFRESH_ITEMS: u64 = 20_000;

@@ -18,6 +18,7 @@
 mod limits;
 mod pattern;
 mod pipeline;
+mod refresh;
 mod stages;
 mod table;
 
@@ -29,6 +30,7 @@ pub(crate) use limits::APPEND_MAX;
 pub(super) use limits::*;
 pub(super) use pattern::{DURATION, IDENTIFIER, Pattern, VARIABLE};
 pub(super) use pipeline::{API, PIPELINE, RATE, RETRY, STAGE_RATE};
+pub(super) use refresh::REFRESH;
 pub(super) use stages::{EXPAND, EXPAND_NEEDS_PATH, EXPORT, FETCH, FILE, FILTER, SEED, SEED_NEEDS_PATH};
 pub(super) use table::{COLUMN, OUTPUT, PROJECT, SORT_KEY};
 

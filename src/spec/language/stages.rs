@@ -4,6 +4,7 @@ use super::limits::{
     APPEND_MAX, BUFFER_MAX, CONCURRENCY_MAX, DEPTH_MAX, ESTIMATE_MAX, ITEMS_MAX, PAGES_MAX, TAKE_MAX,
 };
 use super::pipeline::{CAP, TIMEOUT};
+use super::refresh::REFRESH;
 use super::{Key, List, Names, Object, Rule, Takes, pattern};
 
 /// The sources that a seed can name.
@@ -15,7 +16,11 @@ pub(in super::super) const SEED_NEEDS_PATH: [&str; 6] =
 pub(in super::super) const EXPAND_NEEDS_PATH: [&str; 5] = ["query", "pages", "fuse", "rate", "timeout"];
 
 pub(in super::super) static SEED: Object = Object {
-    rules: &[Rule::OneSource(&SEED_SOURCES), Rule::Needs(&SEED_NEEDS_PATH, "path")],
+    rules: &[
+        Rule::OneSource(&SEED_SOURCES),
+        Rule::Needs(&SEED_NEEDS_PATH, "path"),
+        Rule::Needs(&["refresh"], "changes"),
+    ],
     ..Object::new(
         "seed",
         "a seed",
@@ -87,8 +92,16 @@ pub(in super::super) static SEED: Object = Object {
                     ("tv", "Series that changed."),
                     ("person", "People that changed."),
                 ]),
-                "What changed since the last published run. It is read, checked and planned; a run of it is not available yet.",
+                "What changed since the last published run, by TMDB's own list of it. Ids that are gone are rows of \
+                 `.missing`. The tables that read on from here have to be folders with `mode: append`.",
             ),
+            Key::new(
+                "refresh",
+                Takes::Object(&REFRESH),
+                "With `changes`: what else is fetched, under a budget for each run. First what was never fetched, then \
+                 what was fetched longest ago.",
+            )
+            .examples(&[r#"{"never_seen": "export", "older_than": "30d", "limit": 20000}"#]),
             Key::new(
                 "estimate",
                 Takes::Whole(0, ESTIMATE_MAX),

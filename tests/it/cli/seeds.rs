@@ -164,13 +164,12 @@ fn what_is_wrong_with_a_file_is_told_before_any_request() {
     let server = Server::start(Config::default());
     let env = [("TMDB_BASE_URL", &*server.base_url()), ("TMDB_TOKEN", "t")];
     let mut told = String::new();
-    let files: [(&str, &str, &[u8]); 6] = [
+    let files: [(&str, &str, &[u8]); 5] = [
         ("none.csv", "file: none.csv", b""),
         ("ids.csv", "file: {path: ids.csv, column: movie_id}", b"movieid,title\n1,a\n"),
         ("ids.csv", "file: ids.csv", b"movie;title\n1;a\n"),
         ("ids.csv", "file: ids.csv", b"1726\n24428\n"),
         ("ids.jsonl", "file: ids.jsonl", b"[\n  {\"id\": 1},\n  {\"id\": 2}\n]\n"),
-        ("", "changes: tv", b""),
     ];
     for (name, seed, bytes) in files {
         if !bytes.is_empty() {
@@ -236,4 +235,37 @@ fn plan_is_written_for_people_machines_and_pictures() {
     assert!(warned);
     let unasked = place.run(&["plan", "small.yaml", "--probe"], &[]);
     assert_eq!(unasked.status.code(), Some(2), "{}", place.shown(&unasked));
+}
+
+#[test]
+fn what_changed_is_added_and_the_next_run_asks_from_there() {
+    let place = Place::new();
+    let server = Server::start(Config { films: 3_000, ..Config::default() });
+    let pipeline = pipeline("changes: movie").replace("out/films.parquet", "out/films, mode: append");
+    place.write("small.yaml", &pipeline);
+    let env = [("TMDB_BASE_URL", &*server.base_url()), ("TMDB_TOKEN", "t")];
+    let requests = || {
+        let ran = place.run(&["run", "small.yaml", "--progress", "none", "--output", "json"], &env);
+        assert!(ran.status.success(), "{}", place.shown(&ran));
+        serde_json::from_slice::<Value>(&ran.stdout).unwrap()["requests"].as_u64().unwrap()
+    };
+    // A hundredth of all on each of fourteen days, and the pages of the list.
+    let first = requests();
+    assert!((380..460).contains(&first), "{first}");
+    // The day of the last run, which is not over (and the one before, where it began before 08:00).
+    let second = requests();
+    assert!((25..110).contains(&second), "{second}");
+    let files = fs::read_dir(place.path().join("out/films")).unwrap().count();
+    assert_eq!(files, 2);
+    // Looking at it takes one page and moves nothing.
+    let before = server.mock.stats().requests;
+    let shown = place.run(&["show", "small.yaml", "ids", "--limit", "3"], &env);
+    assert_eq!(text(&shown.stdout).lines().count(), 3, "{}", place.shown(&shown));
+    assert_eq!(server.mock.stats().requests - before, 1);
+    // Elsewhere it is the first run.
+    let ran = place
+        .run(&["run", "small.yaml", "--progress", "none", "--out", "elsewhere", "--output", "json"], &env);
+    let elsewhere = serde_json::from_slice::<Value>(&ran.stdout).unwrap();
+    let elsewhere = elsewhere["requests"].as_u64().unwrap();
+    assert!((380..460).contains(&elsewhere), "{elsewhere}");
 }

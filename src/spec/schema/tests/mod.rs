@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use super::super::language::{
-    API, COLUMN, EXPAND, EXPORT, FETCH, FILE, FILTER, Key, OUTPUT, Object, PIPELINE, PROJECT, RATE, RETRY,
-    SEED, SORT_KEY, STAGE_RATE, literal,
+    API, COLUMN, EXPAND, EXPORT, FETCH, FILE, FILTER, Key, OUTPUT, Object, PIPELINE, PROJECT, RATE, REFRESH,
+    RETRY, SEED, SORT_KEY, STAGE_RATE, literal,
 };
 use super::super::{Faults, Source};
 use super::{document, schema};
@@ -119,12 +119,14 @@ fn specimen() -> Value {
         "version": 1,
         "name": "p",
         "params": { "votes": 1 },
-        "api": { "rate": { "limit": "40/s", "burst": 1 }, "retry": {} },
+        "api": { "rate": { "limit": "40/s", "burst": 1 }, "retry": {}, "keep": "180d" },
         "stages": {
             "ids": { "kind": "seed", "ids": [1] },
             "list": { "kind": "seed", "path": "/discover/movie" },
             "more": { "kind": "seed", "file": { "path": "ids.csv" } },
             "listed": { "kind": "seed", "export": { "kind": "movie" } },
+            "news": { "kind": "seed", "changes": "movie", "refresh": { "never_seen": "export" } },
+            "renewed": { "kind": "fetch", "from": "news", "path": "/movie/{id}" },
             "movies": { "kind": "fetch", "from": "ids", "path": "/movie/{id}", "rate": { "limit": "9/s", "share": "5%" } },
             "series": { "kind": "fetch", "from": ["list", "more", "listed"], "path": "/tv/{id}" },
             "similar": {
@@ -145,9 +147,12 @@ fn specimen() -> Value {
                 },
                 "output": { "path": "others", "sort_by": [{ "column": "id" }] }
             },
+            "newest": {
+                "kind": "project", "from": "renewed", "columns": { "id": "int64" },
+                "output": { "path": "newest", "mode": "append" }
+            },
             "found": {
-                "kind": "project", "from": "cast.found",
-                "columns": { "id": "int64" },
+                "kind": "project", "from": "cast.found", "columns": { "id": "int64" },
                 "output": { "path": "found.parquet" }
             }
         }
@@ -155,13 +160,14 @@ fn specimen() -> Value {
 }
 
 /// Where in the specimen a mapping stands. A key is tried at each place.
-const PLACES: [(&Object, &[&str]); 15] = [
+const PLACES: [(&Object, &[&str]); 16] = [
     (&PIPELINE, &[""]),
     (&API, &["/api"]),
     (&RETRY, &["/api/retry"]),
     (&RATE, &["/api/rate"]),
     (&STAGE_RATE, &["/stages/movies/rate"]),
-    (&SEED, &["/stages/ids", "/stages/list"]),
+    (&SEED, &["/stages/ids", "/stages/list", "/stages/news"]),
+    (&REFRESH, &["/stages/news/refresh"]),
     (&EXPORT, &["/stages/listed/export"]),
     (&FILE, &["/stages/more/file"]),
     (&FETCH, &["/stages/movies"]),
@@ -176,6 +182,10 @@ const PLACES: [(&Object, &[&str]); 15] = [
 /// The specimen with `key` at `place` as `edit` leaves it. Of a seed's sources only one stays.
 fn edited(place: &str, key: &str, value: Option<Value>) -> Value {
     let mut pipeline = specimen();
+    if key == "keep" {
+        // What is refreshed has to be kept for longer than most values say.
+        pipeline["stages"]["news"].as_object_mut().expect("a seed").remove("refresh");
+    }
     let object =
         pipeline.pointer_mut(place).and_then(Value::as_object_mut).expect("a mapping of the specimen");
     if ["items", "range", "file", "export", "changes"].contains(&key) {
