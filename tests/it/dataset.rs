@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ const SHIPPED: [&str; 7] = [
     "top_rated.yaml",
 ];
 
+/// Those of them that load folders, night after night or for hours.
+const SCHEDULED: [&str; 2] = ["catalogue.yaml", "nightly.yaml"];
+
 struct Deaf;
 impl Listener for Deaf {
     fn hear(&self, _: &Event) {}
@@ -48,6 +52,15 @@ fn pipeline(name: &str, out: &Path, base_url: &str) -> Plan {
 }
 
 pub(crate) async fn run(plan: Plan, mock: &Mock, state: &Path) -> Result<Published, RunError> {
+    run_limited(plan, mock, state, None).await
+}
+
+async fn run_limited(
+    plan: Plan,
+    mock: &Mock,
+    state: &Path,
+    limit: Option<u64>,
+) -> Result<Published, RunError> {
     let token = Credential::Token("any".into());
     let transport = Http::new(&mock.base_url(), &plan.api, Some(token)).expect("a loopback URL");
     run_job(Job {
@@ -55,7 +68,7 @@ pub(crate) async fn run(plan: Plan, mock: &Mock, state: &Path) -> Result<Publish
         transport: Arc::new(transport),
         source: "mock".into(),
         state: state.to_owned(),
-        limit: None,
+        limit,
         fresh: false,
         clock: Clock::default(),
         seed: 1,
@@ -148,7 +161,54 @@ fn every_shipped_pipeline_is_tested_here() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, SHIPPED);
+    let mut tested = [&SHIPPED[..], &SCHEDULED].concat();
+    tested.sort_unstable();
+    assert_eq!(names, tested);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scheduled_pipelines_load_their_folders() {
+    const LIMIT: u64 = 60;
+    for name in SCHEDULED {
+        let folder = tempfile::tempdir().unwrap();
+        let (out, state) = (folder.path().join("out"), folder.path().join("state"));
+        let mock = mock::start(Config::default()).await.unwrap();
+        let load = || run_limited(pipeline(name, &out, &mock.base_url()), &mock, &state, Some(LIMIT));
+        let rows = |published: &Published| {
+            let films = published.tables.iter().find(|table| table.name == "films").expect("its films");
+            assert!(films.path.is_dir(), "{name}: {}", films.path.display());
+            films.rows
+        };
+        let first = load().await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(rows(&first), LIMIT, "{name}: the export lists films that there are");
+        let years = std::fs::read_dir(&first.tables[0].path)
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("year="))
+            .count();
+        match name {
+            "catalogue.yaml" => assert!(years > 10, "{years} years of {LIMIT} films"),
+            _ => {
+                // The next night takes others: what was loaded is young.
+                let files = |path: &Path| std::fs::read_dir(path).unwrap().count();
+                let before = files(&first.tables[0].path);
+                let second = load().await.unwrap_or_else(|error| panic!("{name}: {error}"));
+                assert_eq!(rows(&second), LIMIT, "{name}");
+                assert!(files(&second.tables[0].path) > before, "the second load stands beside the first");
+            }
+        }
+        mock.stop().await;
+    }
+}
+
+#[test]
+fn catalogue_takes_as_long_as_it_says() {
+    let output = Command::new(env!("CARGO_BIN_EXE_tmdb-etl"))
+        .args(["plan", "pipelines/catalogue.yaml"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("about 8.6 h at 40/s"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
