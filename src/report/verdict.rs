@@ -264,13 +264,14 @@ fn answers(snapshot: &Snapshot, top: &Load<'_>) -> Verdict {
         }
         _ => "",
     };
+    let until = if snapshot.allowed().is_some() { "the rate is used up" } else { "answers take longer" };
     Verdict {
         resource,
         stage: Some(id.clone()),
         share,
         words: format!(
             "{subject}: {who} busy {} of the time, waiting for answers{p50}; a higher `{setting}`{also} will help until \
-             the rate is used up",
+             {until}",
             percent(share)
         ),
         setting: Some(setting),

@@ -89,7 +89,7 @@ fn verdict(record: &Record) -> Markup {
 
 /// Words as a sentence; what stands between backticks is code.
 fn sentence(words: &str) -> Markup {
-    let mut letters = words.chars();
+    let mut letters = words.trim_end_matches('.').chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
     let words: String = first.chain(letters).chain(['.']).collect();
     html! {
