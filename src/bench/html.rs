@@ -6,12 +6,13 @@ use super::Report;
 use super::judge::Row;
 use super::text::number;
 use crate::report::ceiling;
+use crate::spec::Change;
 
 const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 320.0;
+const HEIGHT: f64 = 336.0;
 const LEFT: f64 = 56.0;
 const BOTTOM: f64 = 44.0;
-const TOP: f64 = 24.0;
+const TOP: f64 = 40.0;
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ground:#fff;--ink:#1c2024;--soft:#60646c;--line:#d9dce1;--mark:#0b6bcb;--take:#157f3c}\
 @media(prefers-color-scheme:dark){:root{--ground:#111418;--ink:#edeef0;--soft:#a0a6ae;--line:#33383f;--mark:#6cb4ff;--take:#4cc38a}}\
@@ -20,7 +21,7 @@ font:16px/1.5 system-ui,sans-serif}h1{font-size:1.4rem;margin:0}p{margin:.4rem 0
 figure{margin:1.5rem 0;overflow-x:auto}svg{width:100%;min-width:30rem;height:auto;display:block}svg text{fill:var(--soft);font-size:12px}\
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\
 th,td{padding:.3rem .45rem;font-size:.94rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th{color:var(--soft);font-weight:500}\
-.name{text-align:left}tr.taken td{color:var(--take);font-weight:600}.noise td:last-child{color:var(--soft)}\
+svg .knee{fill:var(--take);font-weight:600}.name{text-align:left}tr.taken td{color:var(--take);font-weight:600}.noise td:last-child{color:var(--soft)}\
 ";
 
 /// The report as a page of its own.
@@ -92,16 +93,20 @@ fn plot(report: &Report, page: &mut String) {
         );
     }
     let _ = write!(page, "<text x=\"4\" y=\"14\">{unit}</text>");
-    let line: Vec<String> = rows
-        .iter()
-        .enumerate()
-        .map(|(index, row)| format!("{:.1},{:.1}", x(index), y(compared(row))))
-        .collect();
-    let _ = write!(
-        page,
-        "<polyline points=\"{}\" fill=\"none\" stroke=\"var(--mark)\" stroke-width=\"2\"/>",
-        line.join(" ")
-    );
+    // A line joins what differs in the last setting only: between others there is nothing to be seen.
+    let mut index = 0;
+    for joined in rows.chunk_by(|a, b| others(a) == others(b)) {
+        let mut points = Vec::new();
+        for row in joined {
+            points.push(format!("{:.1},{:.1}", x(index), y(compared(row))));
+            index += 1;
+        }
+        let _ = write!(
+            page,
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"var(--mark)\" stroke-width=\"2\"/>",
+            points.join(" ")
+        );
+    }
     // Names that would touch are left out, but for what is taken.
     let every = rows.len().div_ceil(14);
     for (index, row) in rows.iter().enumerate() {
@@ -126,9 +131,13 @@ fn plot(report: &Report, page: &mut String) {
         if is_taken {
             let _ = write!(
                 page,
-                "<line x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"{TOP}\" y2=\"{1}\" stroke=\"var(--take)\" stroke-dasharray=\"4 4\"/>",
+                "<line x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"{1}\" y2=\"{2}\" stroke=\"var(--take)\" stroke-dasharray=\"4 4\"/>\
+                 <text class=\"knee\" x=\"{0:.1}\" y=\"{3}\" text-anchor=\"middle\">{4}</text>",
                 x(index),
-                HEIGHT - BOTTOM
+                TOP - 8.0,
+                HEIGHT - BOTTOM,
+                TOP - 14.0,
+                if report.cut_short { "take" } else { "knee" }
             );
         }
         if index % every == 0 || is_taken {
@@ -212,6 +221,11 @@ fn table(report: &Report, page: &mut String) {
         *page += "</tr>";
     }
     *page += "</tbody></table></div>";
+}
+
+/// All settings of a row but the last.
+fn others(row: &Row) -> &[Change] {
+    row.settings.split_last().map_or(&[], |(_, others)| others)
 }
 
 fn settings(row: &Row) -> String {

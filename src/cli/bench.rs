@@ -63,6 +63,9 @@ pub(super) struct Arguments {
     /// The embedded API has no limit.
     #[arg(long, conflicts_with = "rate_limit", help_heading = help::SPEED)]
     no_rate_limit: bool,
+    /// The embedded API answers on so many connections at once; requests on others wait.
+    #[arg(long, value_name = "N", default_value = "20", help_heading = help::SPEED)]
+    connections: NonZeroU32,
     /// Seconds of each trial that count.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
     #[arg(help_heading = help::SPEED)]
@@ -251,7 +254,8 @@ fn report(arguments: &Arguments, candidates: Vec<Candidate>, swept: Sweep, windo
                 Some(rate) => format!("{rate}/s"),
                 None => "no limit".to_owned(),
             };
-            format!("{:?} ± {:?}, {limit}", latency.mean, latency.jitter)
+            let connections = arguments.connections;
+            format!("{:?} ± {:?}, {limit}, {connections} connections", latency.mean, latency.jitter)
         }),
         Against::Live => (url, String::new()),
     };
@@ -273,7 +277,11 @@ fn write(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     if let Some(folder) = folder {
         fs::create_dir_all(folder)?;
     }
-    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(std::path::Path::new(".")))?;
+    let mut builder = tempfile::Builder::new();
+    // A temporary file is its owner's alone; a page is for whoever the umask lets read.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder.unwrap_or(std::path::Path::new(".")))?;
     file.write_all(text.as_bytes())?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
@@ -291,6 +299,7 @@ impl Served {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["mock", "--films", "1000000", "--latency"]);
         command.arg(format!("{}us±{}us", mean.as_micros(), jitter.as_micros()));
+        command.args(["--connections".to_owned(), arguments.connections.to_string()]);
         if !arguments.no_rate_limit {
             let RateLimit { requests, window } = arguments.rate_limit;
             command.args(["--rate-limit".to_owned(), format!("{requests}/{}ms", window.as_millis())]);

@@ -296,7 +296,7 @@ Examples:
   tmdb-etl mock --addr 127.0.0.1:8080
       then, elsewhere:
   TMDB_BASE_URL=http://127.0.0.1:8080/3 TMDB_TOKEN=any tmdb-etl run films.yaml --out try
-  tmdb-etl mock --latency 50ms±20ms --rate-limit 40/s
+  tmdb-etl mock --latency 80ms±40ms --rate-limit 40/s --connections 20
       as slow and as strict as TMDB
   tmdb-etl mock --fault 500=5% --fault cut=1%
       what does a pipeline make of a bad day?";

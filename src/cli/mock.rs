@@ -1,6 +1,7 @@
 //! `mock`: the embedded API on a port, until a signal ends it.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::ValueHint;
@@ -31,6 +32,9 @@ pub(super) struct Arguments {
     /// Over it, the answer is 429; e.g. 40/s, in every sliding window.
     #[arg(long, value_name = "N/TIME", help_heading = help::SPEED)]
     rate_limit: Option<RateLimit>,
+    /// Answer on so many connections at once; requests on others wait.
+    #[arg(long, value_name = "N", help_heading = help::SPEED)]
+    connections: Option<NonZeroU32>,
     /// Send Retry-After with a 429, which TMDB does not.
     #[arg(long, help_heading = help::SPEED)]
     retry_after: bool,
@@ -54,6 +58,7 @@ impl From<Arguments> for Config {
             latency: arguments.latency,
             body_size: arguments.body_size,
             rate_limit: arguments.rate_limit,
+            connections: arguments.connections,
             retry_after: arguments.retry_after,
             faults: arguments.fault,
             recordings: arguments.recordings,

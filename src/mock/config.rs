@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub struct Config {
     pub body_size: Option<BodySize>,
     /// Over it, the answer is 429.
     pub rate_limit: Option<RateLimit>,
+    /// So many connections are answered at once, requests on others wait; else all are.
+    pub connections: Option<NonZeroU32>,
     /// Whether a 429 carries `Retry-After: 1`; TMDB's CDN sends none.
     pub retry_after: bool,
     /// What goes wrong, and how often; the shares of everything but [`FaultKind::Dead`] add up to 1 at
@@ -44,6 +47,7 @@ impl Default for Config {
             latency: Latency::default(),
             body_size: None,
             rate_limit: None,
+            connections: None,
             retry_after: false,
             faults: Vec::new(),
             recordings: None,

@@ -22,6 +22,7 @@ mod answer;
 mod catalogue;
 mod company;
 mod config;
+mod connections;
 mod dice;
 mod discover;
 mod exports;

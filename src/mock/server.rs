@@ -1,7 +1,7 @@
 //! The server: connections, the order of what happens to a request, and its end.
 //!
 //! ```text
-//! arrives ─▶ rate limit ─▶ credential ─▶ fault ─▶ latency ─▶ recording or catalogue ─▶ wire
+//! connection ─▶ arrives ─▶ rate limit ─▶ credential ─▶ fault ─▶ latency ─▶ recording or catalogue ─▶ wire
 //! ```
 //!
 //! Every task (the one that accepts, connections, streams of HTTP/2) is owned by one `JoinSet`, which ends
@@ -27,6 +27,7 @@ use tokio::time::Instant;
 use super::answer::Answer;
 use super::catalogue::Catalogue;
 use super::config::{Auth, BodySize, Config, Fault, FaultKind, Latency};
+use super::connections::{Connection, Connections};
 use super::dice::mix;
 use super::exports::Exports;
 use super::fault::Faults;
@@ -97,6 +98,7 @@ pub async fn start(config: Config) -> Result<Mock, MockError> {
         auth: config.auth,
         latency: config.latency,
         body_size: config.body_size,
+        connections: Connections::new(config.connections),
         retry_after: config.retry_after,
     });
     let tasks = Tasks::default();
@@ -193,9 +195,13 @@ async fn connection(stream: TcpStream, state: Arc<State>, tasks: Tasks) {
     let _open = state.counter.connected();
     // Answers are small and written at once; waiting for more to send only costs time.
     let nodelay = stream.set_nodelay(true);
+    let own = Arc::new(Connection::default());
     let service = service_fn(|request| {
-        let state = Arc::clone(&state);
-        async move { state.serve(request).await }
+        let (state, own) = (Arc::clone(&state), Arc::clone(&own));
+        async move {
+            let _answered = own.enter(&state.connections).await;
+            state.serve(request).await
+        }
     });
     if nodelay.is_ok() {
         let server = auto::Builder::new(tasks);
@@ -220,6 +226,7 @@ struct State {
     auth: Auth,
     latency: Latency,
     body_size: Option<BodySize>,
+    connections: Connections,
     retry_after: bool,
 }
 

@@ -1,5 +1,6 @@
 //! The server over loopback: headers, credentials, limits, faults, recordings, its end.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -201,6 +202,18 @@ async fn connections_and_requests_in_flight_are_counted() {
     assert!(stats.connections_max <= 8 && stats.in_flight_max <= stats.connections_max);
     assert_eq!(stats.requests, 8);
     assert_eq!(stats.arrivals.len(), 8);
+}
+
+#[tokio::test]
+async fn beyond_the_limit_on_connections_requests_wait_and_are_answered() {
+    let connections = NonZeroU32::new(2);
+    let mock = started(Config { connections, latency: "20ms".parse().unwrap(), ..Config::default() }).await;
+    let client = client();
+    let answers = join_all((0..12).map(|_| status(&client, &mock, "/movie/1726"))).await;
+    assert!(answers.iter().all(StatusCode::is_success), "{answers:?}");
+    let stats = mock.stats();
+    assert_eq!((stats.in_flight_max, stats.requests), (2, 12));
+    assert!(stats.connections_max > 2, "they were opened, and waited");
 }
 
 #[tokio::test(start_paused = true)]

@@ -64,6 +64,15 @@ fn every_combination_is_measured_and_the_smallest_of_the_best_recommended() {
     let told = text(&output.stderr);
     assert!(told.contains("4/4"), "each trial is told as it ends: {told}");
     let page = fs::read_to_string(place.path().join("made/bench.html")).unwrap();
+    #[cfg(unix)]
+    {
+        let mode = |name: &str| {
+            let metadata = fs::metadata(place.path().join(name)).unwrap();
+            std::os::unix::fs::PermissionsExt::mode(&metadata.permissions())
+        };
+        assert_eq!(mode("made/bench.html"), mode("films.yaml"), "whoever may read other files may read it");
+    }
+    assert_eq!(object["server"], "20ms ± 10ms, no limit, 20 connections");
     assert!(page.contains("<svg") && page.contains("movies.concurrency") && !page.contains("<script"));
     assert!(!page.contains("secret-token"));
     // Nothing else is left: no table, no state.
