@@ -1,18 +1,12 @@
-//! The report as one page: a plot of throughput against what varied, and the table. It loads nothing from anywhere.
+//! The report as one page: what to take, the plot (`plot`), and the table. It loads nothing from anywhere.
 
 use std::fmt::Write as _;
 
 use super::Report;
 use super::judge::Row;
+use super::plot::plot;
 use super::text::number;
-use crate::report::ceiling;
-use crate::spec::Change;
 
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 336.0;
-const LEFT: f64 = 56.0;
-const BOTTOM: f64 = 44.0;
-const TOP: f64 = 40.0;
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ground:#fff;--ink:#1c2024;--soft:#60646c;--line:#d9dce1;--mark:#0b6bcb;--take:#157f3c}\
 @media(prefers-color-scheme:dark){:root{--ground:#111418;--ink:#edeef0;--soft:#a0a6ae;--line:#33383f;--mark:#6cb4ff;--take:#4cc38a}}\
@@ -48,117 +42,18 @@ pub fn to_html(report: &Report) -> String {
     }
     let _ = write!(
         page,
-        "<p class=\"soft\">Against {} {}; {} s after {} s of each trial, {} trials of each{}.</p>",
+        "<p class=\"soft\">Against {} {}; {} s after {} s of each trial, {} of each{}.</p>",
         escaped(&report.against),
         escaped(&report.server),
         report.window.measured.as_secs_f64(),
         report.window.warm_up.as_secs_f64(),
-        report.repeat,
+        if report.repeat == 1 { "1 trial".to_owned() } else { format!("{} trials", report.repeat) },
         if report.cut_short { "; cut short" } else { "" }
     );
-    if !verdict.rows.is_empty() {
-        plot(report, &mut page);
-    }
+    page += &plot(report);
     table(report, &mut page);
     page += "<p class=\"soft\">This product uses the TMDB API but is not endorsed or certified by TMDB.</p></body></html>\n";
     page
-}
-
-/// A column of points for each combination: its trials, and a line through the medians.
-#[expect(clippy::cast_precision_loss, reason = "places in a picture")]
-fn plot(report: &Report, page: &mut String) {
-    let rows = &report.verdict.rows;
-    let taken = report.verdict.recommended.as_ref().map(|recommended| recommended.row);
-    let compared =
-        |row: &Row| if report.verdict.compares_rows { row.rows_per_second } else { row.documents_per_second };
-    let samples = rows.iter().flat_map(|row| row.samples.iter().copied());
-    let most = ceiling(samples.fold(1e-9_f64, f64::max) * 1.02);
-    let x = |index: usize| LEFT + (WIDTH - LEFT - 24.0) * (index as f64 + 0.5) / rows.len() as f64;
-    let y = |value: f64| TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - value / most);
-    let unit = if report.verdict.compares_rows { "rows/s" } else { "documents/s" };
-    let _ = write!(
-        page,
-        "<figure><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{unit} by settings\">"
-    );
-    for step in 0..=4 {
-        let value = most * f64::from(step) / 4.0;
-        let _ = write!(
-            page,
-            "<line x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{0:.1}\" y2=\"{0:.1}\" stroke=\"var(--line)\"/><text x=\"{1}\" y=\"{2:.1}\" \
-             text-anchor=\"end\">{3}</text>",
-            y(value),
-            LEFT - 8.0,
-            y(value) + 4.0,
-            axis(value)
-        );
-    }
-    let _ = write!(page, "<text x=\"4\" y=\"14\">{unit}</text>");
-    // A line joins what differs in the last setting only: between others there is nothing to be seen.
-    let mut index = 0;
-    for joined in rows.chunk_by(|a, b| others(a) == others(b)) {
-        let mut points = Vec::new();
-        for row in joined {
-            points.push(format!("{:.1},{:.1}", x(index), y(compared(row))));
-            index += 1;
-        }
-        let _ = write!(
-            page,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"var(--mark)\" stroke-width=\"2\"/>",
-            points.join(" ")
-        );
-    }
-    // Names that would touch are left out, but for what is taken.
-    let every = rows.len().div_ceil(14);
-    for (index, row) in rows.iter().enumerate() {
-        let is_taken = taken == Some(index);
-        for sample in &row.samples {
-            let _ = write!(
-                page,
-                "<circle class=\"trial\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"var(--mark)\" fill-opacity=\".35\"/>",
-                x(index),
-                y(*sample)
-            );
-        }
-        let (radius, color) = if is_taken { (7, "var(--take)") } else { (4, "var(--mark)") };
-        let _ = write!(
-            page,
-            "<circle class=\"median\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"{radius}\" fill=\"{color}\"><title>{}: {} {unit}</title></circle>",
-            x(index),
-            y(compared(row)),
-            escaped(&settings(row)),
-            number(compared(row))
-        );
-        if is_taken {
-            let _ = write!(
-                page,
-                "<line x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"{1}\" y2=\"{2}\" stroke=\"var(--take)\" stroke-dasharray=\"4 4\"/>\
-                 <text class=\"knee\" x=\"{0:.1}\" y=\"{3}\" text-anchor=\"middle\">{4}</text>",
-                x(index),
-                TOP - 8.0,
-                HEIGHT - BOTTOM,
-                TOP - 14.0,
-                if report.cut_short { "take" } else { "knee" }
-            );
-        }
-        if index % every == 0 || is_taken {
-            let values: Vec<&str> = row.settings.iter().map(|change| change.value.as_str()).collect();
-            let _ = write!(
-                page,
-                "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
-                x(index),
-                HEIGHT - BOTTOM + 18.0,
-                escaped(&values.join(", "))
-            );
-        }
-    }
-    let names: Vec<&str> = report.variations.iter().map(|variation| variation.setting.as_str()).collect();
-    let _ = write!(
-        page,
-        "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text></svg></figure>",
-        f64::midpoint(WIDTH, LEFT),
-        HEIGHT - 6.0,
-        escaped(&names.join(", "))
-    );
 }
 
 fn table(report: &Report, page: &mut String) {
@@ -223,22 +118,12 @@ fn table(report: &Report, page: &mut String) {
     *page += "</tbody></table></div>";
 }
 
-/// All settings of a row but the last.
-fn others(row: &Row) -> &[Change] {
-    row.settings.split_last().map_or(&[], |(_, others)| others)
-}
-
-fn settings(row: &Row) -> String {
+pub(super) fn settings(row: &Row) -> String {
     let settings: Vec<String> =
         row.settings.iter().map(|change| format!("{} = {}", change.setting, change.value)).collect();
     settings.join(", ")
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     maud::html! { (text) }.into_string()
-}
-
-/// A figure beside a line: no more digits than it has.
-fn axis(value: f64) -> String {
-    if value.fract() < 0.05 { format!("{value:.0}") } else { format!("{value:.1}") }
 }

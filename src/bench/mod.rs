@@ -19,6 +19,7 @@ mod json;
 mod judge;
 mod machine;
 mod meter;
+mod plot;
 mod stage;
 mod sweep;
 mod text;

@@ -298,6 +298,9 @@ fn the_page_joins_what_differs_in_the_last_setting_only() {
     let points =
         lines.iter().map(|line| line.split('"').next().map_or(0, |points| points.split(' ').count()));
     assert_eq!(points.collect::<Vec<_>>(), [3, 3]);
+    // Nothing is said twice: one line of labels for each setting, and a place on two curves is no knee.
+    assert_eq!(page.matches("class=\"value\"").count(), 12);
+    assert!(page.contains(">take</text>") && !page.contains(">knee</text>"));
 }
 
 #[test]
