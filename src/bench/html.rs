@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Report;
 use super::judge::Row;
 use super::plot::plot;
-use super::text::number;
+use super::text::{notes, number};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ground:#fff;--ink:#1c2024;--soft:#60646c;--line:#d9dce1;--mark:#0b6bcb;--take:#157f3c}\
@@ -91,14 +91,6 @@ fn table(report: &Report, page: &mut String) {
         }
         let or_none = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
         let ms = |time: std::time::Duration| format!("{:.0}", time.as_secs_f64() * 1000.0);
-        let mut note = match class {
-            "taken" => "take".to_owned(),
-            "noise" => "as good".to_owned(),
-            _ => String::new(),
-        };
-        if row.outliers > 0 {
-            let _ = write!(note, " {} outliers", row.outliers);
-        }
         for cell in [
             number(row.rows_per_second),
             number(row.requests_per_second),
@@ -109,7 +101,7 @@ fn table(report: &Report, page: &mut String) {
             or_none(row.peak_bytes.map(|bytes| (bytes >> 20).to_string())),
             format!("{:.1}", row.refused * 100.0),
             row.trials.to_string(),
-            note,
+            notes(row, taken == Some(index), ["take", "as good"]),
         ] {
             let _ = write!(page, "<td>{cell}</td>");
         }

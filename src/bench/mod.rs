@@ -9,15 +9,14 @@
 //! Does not belong here: how a run goes (`crate::run`), which server is asked and what is printed where (`crate::cli`).
 //!
 //! Invariants:
-//! * B1 A trial is measured in a window of its own, after a warm-up; what ends before its window does is measured as a whole.
-//! * B2 Every combination has its turn once before any has a second, each time in another order.
-//! * B3 What is recommended is the smallest of the settings whose throughput is within noise of the best.
-//! * B4 An end from outside loses no finished trial.
+//! * Y1 A trial is measured in a window of its own, after a warm-up; what ends before its window does is measured as a whole.
+//! * Y2 Every combination has its turn once before any has a second, each time in another order.
+//! * Y3 What is recommended is the smallest of the settings whose throughput is within noise of the best.
+//! * Y4 An end from outside loses no finished trial.
 
 mod html;
 mod json;
 mod judge;
-mod machine;
 mod meter;
 mod plot;
 mod stage;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::machine;
 use super::meter::{Measured, Meter, Window};
 use super::sweep::Arena;
 use crate::event::Listener;
 use crate::plan::Plan;
+use crate::report::Usage;
 use crate::run::{Clock, Job, RunError, Transport, run_job};
 
 /// Runs in folders that are removed after each trial.
@@ -28,8 +28,8 @@ impl<F: Fn(&Plan) -> Arc<dyn Transport>> Arena for Scratch<F> {
         let plan = beneath(plan, folder.path());
         let transport = (self.transport)(&plan);
         let stop = CancellationToken::new();
-        machine::reset_peak();
-        let cpu_before = machine::cpu_seconds();
+        Usage::reset_memory_max();
+        let before = Usage::now();
         let began = tokio::time::Instant::now();
         let meter = Arc::new(Meter::new(self.window));
         let job = run_job(Job {
@@ -54,9 +54,10 @@ impl<F: Fn(&Plan) -> Arc<dyn Transport>> Arena for Scratch<F> {
         let elapsed = began.elapsed().as_secs_f64();
         let mut measured = meter.measured();
         // Processor time is that of the whole trial, so that it is put in proportion.
-        let cpu = cpu_before.zip(machine::cpu_seconds()).map(|(before, after)| after - before);
+        let after = Usage::now();
+        let cpu = before.cpu.zip(after.cpu).map(|(before, after)| after.saturating_sub(before).as_secs_f64());
         measured.cpu_seconds = cpu.map(|cpu| cpu * measured.seconds / elapsed.max(f64::MIN_POSITIVE));
-        measured.peak_bytes = machine::peak_bytes();
+        measured.peak_bytes = after.memory_max;
         if let Some(result) = early {
             result?;
         } else {

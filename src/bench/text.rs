@@ -66,18 +66,6 @@ pub fn describe(report: &Report) -> String {
 
 fn line(row: &Row, is_taken: bool) -> Vec<String> {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let mut notes = Vec::new();
-    if is_taken {
-        notes.push("◀ take".to_owned());
-    } else if row.within_noise {
-        notes.push("= as good".to_owned());
-    }
-    if row.outliers > 0 {
-        notes.push(format!("{} outlier{}", row.outliers, if row.outliers == 1 { "" } else { "s" }));
-    }
-    if row.failed > 0 {
-        notes.push(format!("{} failed", row.failed));
-    }
     row.settings
         .iter()
         .map(|change| change.value.clone())
@@ -91,9 +79,26 @@ fn line(row: &Row, is_taken: bool) -> Vec<String> {
             or_none(row.peak_bytes.map(|bytes| format!("{} MiB", bytes >> 20))),
             format!("{:.1} %", row.refused * 100.0),
             row.trials.to_string(),
-            notes.join(", "),
+            notes(row, is_taken, ["◀ take", "= as good"]),
         ])
         .collect()
+}
+
+/// What there is to say of a row beside its figures; `marks` are the words for what is taken and what is as good.
+pub(super) fn notes(row: &Row, is_taken: bool, marks: [&str; 2]) -> String {
+    let mut notes = Vec::new();
+    if is_taken {
+        notes.push(marks[0].to_owned());
+    } else if row.within_noise {
+        notes.push(marks[1].to_owned());
+    }
+    if row.outliers > 0 {
+        notes.push(format!("{} outlier{}", row.outliers, if row.outliers == 1 { "" } else { "s" }));
+    }
+    if row.failed > 0 {
+        notes.push(format!("{} failed", row.failed));
+    }
+    notes.join(", ")
 }
 
 pub(super) fn number(value: f64) -> String {

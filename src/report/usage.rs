@@ -10,11 +10,16 @@ const TICKS_PER_SECOND: u64 = 100;
 pub struct Usage {
     /// Time of all its threads on a processor.
     pub cpu: Option<Duration>,
-    /// The most memory that it ever had, in bytes.
+    /// The most memory that it had since its start, or since [`Usage::reset_memory_max`], in bytes.
     pub memory_max: Option<u64>,
 }
 
 impl Usage {
+    /// The most memory is looked for anew from now on. Where the system does not allow it, it stays what it was.
+    pub fn reset_memory_max() {
+        let _ = std::fs::write("/proc/self/clear_refs", "5");
+    }
+
     /// Of this process, up to now.
     pub fn now() -> Self {
         let read = |path| std::fs::read_to_string(path).ok();

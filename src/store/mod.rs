@@ -48,7 +48,7 @@ use shelf::{AtHand, Shelf, Source};
 use writer::{Writer, sync_folder};
 
 /// How often all other tasks have their turn between the first document and the writing. Each time more answers arrive and
-/// come along; docs/architecture/store.md has what it saves. A turn in which nothing happens takes about a microsecond.
+/// come along; docs/architecture/store.md has what it saves.
 const TURNS: usize = 16;
 
 /// One pipeline's kept documents. Clones are the same store.
