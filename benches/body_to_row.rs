@@ -118,6 +118,7 @@ fn table(rows: Option<&str>, columns: &[(&str, ColumnType, &str)]) -> Arc<TableP
         path: "films.parquet".into(),
         layout: tmdb_etl::spec::Layout::default(),
         sort_by: Vec::new(),
+        upsert: None,
         format: Format::Parquet(ParquetCodec::Zstd),
     })
 }

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use super::super::language::{
-    API, COLUMN, EXPAND, EXPORT, FETCH, FILE, FILTER, Key, OUTPUT, Object, PIPELINE, PROJECT, RATE, REFRESH,
-    RETRY, SEED, SORT_KEY, STAGE_RATE, literal,
+    API, COLUMN, EXPAND, EXPORT, FETCH, FILE, FILTER, GONE, Key, OUTPUT, Object, PIPELINE, PROJECT, RATE,
+    REFRESH, RETRY, SEED, SORT_KEY, STAGE_RATE, literal,
 };
 use super::super::{Faults, Source};
 use super::{document, schema};
@@ -55,7 +55,8 @@ fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 fn decoded(text: &str) -> Result<plan::Compiled, Faults> {
-    plan::read(&Source::new("p.yaml", text), &[], &no_variables, &plan::Options::default())
+    let options = plan::Options { delta_tables: true, ..plan::Options::default() };
+    plan::read(&Source::new("p.yaml", text), &[], &no_variables, &options)
 }
 
 fn is_decoded(text: &str) -> bool {
@@ -151,6 +152,17 @@ fn specimen() -> Value {
                 "kind": "project", "from": "renewed", "columns": { "id": "int64" },
                 "output": { "path": "newest", "mode": "append" }
             },
+            "current": {
+                "kind": "project", "from": "movies",
+                "columns": {
+                    "id": { "type": "int64", "required": true }, "movie_id": { "type": "int64", "required": true },
+                    "credit_id": { "type": "string", "required": true }, "deleted_at": "timestamp"
+                },
+                "output": {
+                    "path": "current", "format": "delta", "mode": "upsert", "key": ["id"],
+                    "gone": { "set": "deleted_at" }
+                }
+            },
             "found": {
                 "kind": "project", "from": "cast.found", "columns": { "id": "int64" },
                 "output": { "path": "found.parquet" }
@@ -160,7 +172,7 @@ fn specimen() -> Value {
 }
 
 /// Where in the specimen a mapping stands. A key is tried at each place.
-const PLACES: [(&Object, &[&str]); 16] = [
+const PLACES: [(&Object, &[&str]); 17] = [
     (&PIPELINE, &[""]),
     (&API, &["/api"]),
     (&RETRY, &["/api/retry"]),
@@ -175,7 +187,8 @@ const PLACES: [(&Object, &[&str]); 16] = [
     (&FILTER, &["/stages/some"]),
     (&PROJECT, &["/stages/films"]),
     (&COLUMN, &["/stages/films/columns/id"]),
-    (&OUTPUT, &["/stages/films/output", "/stages/others/output"]),
+    (&OUTPUT, &["/stages/films/output", "/stages/others/output", "/stages/current/output"]),
+    (&GONE, &["/stages/current/output/gone"]),
     (&SORT_KEY, &["/stages/others/output/sort_by/0"]),
 ];
 
