@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
+use arrow::datatypes::{FieldRef, Fields, Schema};
 use clap::{ValueEnum, ValueHint};
 use serde_json::{Map, Value, json};
 
@@ -14,8 +15,8 @@ use super::problem::Problem;
 use super::runs::{self, RunsError};
 use super::runs_text;
 use crate::sink::{
-    Manifest, ReadError, TableFile, first_rows, is_folder, known_manifest, look_through, read_table,
-    type_words,
+    Manifest, ReadError, TableFile, delta_files, first_rows, is_folder, known_manifest, look_through,
+    read_table, type_words,
 };
 
 /// Most rows that are shown: beyond that a query is the better tool.
@@ -64,6 +65,8 @@ enum Output {
 pub(super) struct Inspected {
     /// What to call it: the file, or the folder of the parts.
     pub path: PathBuf,
+    /// Whether a log says which files count.
+    pub is_delta: bool,
     /// At least one.
     pub files: Vec<TableFile>,
     /// Of a single file, or of a folder that this program wrote.
@@ -95,7 +98,9 @@ impl Inspected {
 
     /// Nulls of a column, from the files or from the manifest.
     pub(super) fn nulls(&self, column: usize) -> Option<u64> {
-        let from_files: Option<u64> = self.files.iter().map(|file| file.nulls[column]).sum();
+        let name = self.first().schema.field(column).name();
+        let of_file = |file: &TableFile| file.nulls[file.schema.index_of(name).ok()?];
+        let from_files: Option<u64> = self.files.iter().map(of_file).sum();
         from_files.or_else(|| {
             // What was appended to has values that its last run did not count.
             let facts = self.manifest.as_ref()?.columns.get(column)?;
@@ -170,12 +175,19 @@ fn list_runs(state: &Path, most: usize, output: Output, printer: &Printer) -> Ex
 /// Every table that can be read, and a problem for every other.
 fn inspect(path: &Path, rows: usize) -> (Vec<Inspected>, Vec<Problem>) {
     let mut problems = Vec::new();
-    let paths = match is_folder(path) {
-        Ok(false) => vec![path.to_owned()],
-        Ok(true) => match look_through(path) {
-            Ok(folder) => folder.tables,
-            Err(error) => return (Vec::new(), vec![error.into()]),
-        },
+    let delta = match delta_files(path) {
+        Ok(files) => files,
+        Err(error) => return (Vec::new(), vec![error.into()]),
+    };
+    let is_delta = delta.is_some();
+    let found = match delta {
+        Some(files) => Ok(files),
+        None => is_folder(path).and_then(|folder| {
+            if folder { look_through(path).map(|found| found.tables) } else { Ok(vec![path.to_owned()]) }
+        }),
+    };
+    let paths = match found {
+        Ok(paths) => paths,
         Err(error) => return (Vec::new(), vec![error.into()]),
     };
     let mut files = Vec::new();
@@ -185,12 +197,15 @@ fn inspect(path: &Path, rows: usize) -> (Vec<Inspected>, Vec<Problem>) {
             Err(error) => problems.push(error.into()),
         }
     }
-    let mut tables = tables(path, files);
+    let mut tables = if is_delta { delta_table(path, files) } else { tables(path, files) };
     for table in &mut tables {
         table.manifest = known_manifest(&table.path);
         for file in &table.files {
             match first_rows(file, rows - table.rows.len()) {
-                Ok(more) => table.rows.extend(more),
+                Ok(more) => {
+                    let first = table.files[0].schema.fields();
+                    table.rows.extend(more.into_iter().map(|row| aligned(row, &file.schema, first)));
+                }
                 Err(error) => {
                     problems.push(error.into());
                     break;
@@ -201,9 +216,32 @@ fn inspect(path: &Path, rows: usize) -> (Vec<Inspected>, Vec<Problem>) {
     (tables, problems)
 }
 
+/// The files of a Delta table as one table; nothing if none of them can be read. Columns that came later are in some of them
+/// only, so the file with the most stands for all.
+fn delta_table(path: &Path, mut files: Vec<TableFile>) -> Vec<Inspected> {
+    files.sort_by_key(|file| std::cmp::Reverse(file.schema.fields().len()));
+    if files.is_empty() {
+        return Vec::new();
+    }
+    vec![Inspected { path: path.to_owned(), is_delta: true, files, manifest: None, rows: Vec::new() }]
+}
+
+/// A row of a file in the order of `columns`, with nulls for those that the file lacks.
+fn aligned(row: Vec<Value>, file: &Schema, columns: &Fields) -> Vec<Value> {
+    if file.fields() == columns {
+        return row;
+    }
+    let value = |column: &FieldRef| {
+        let place = file.index_of(column.name()).ok();
+        place.and_then(|place| row.get(place)).cloned().unwrap_or_default()
+    };
+    columns.iter().map(value).collect()
+}
+
 /// Files as tables: each its own, but for a folder of parts that all have the same columns.
 fn tables(path: &Path, files: Vec<TableFile>) -> Vec<Inspected> {
-    let table = |path: PathBuf, files| Inspected { path, files, manifest: None, rows: Vec::new() };
+    let table =
+        |path: PathBuf, files| Inspected { path, is_delta: false, files, manifest: None, rows: Vec::new() };
     let ours = || known_manifest(path).is_some_and(|manifest| manifest.generation.is_some());
     let parts = (files.len() > 1 || (files.len() == 1 && ours()))
         && files.iter().all(|file| is_part(&file.path) && file.schema.fields() == files[0].schema.fields());
@@ -236,7 +274,7 @@ fn object(table: &Inspected) -> Value {
     let rows = table.rows.iter().map(|row| Value::Object(names().zip(row.iter().cloned()).collect()));
     json!({
         "path": table.path.to_string_lossy(),
-        "format": file.format.name(),
+        "format": if table.is_delta { "delta" } else { file.format.name() },
         "compression": table.codecs(),
         "rows": table.sum(|file| file.rows),
         "bytes": table.sum(|file| file.bytes),
@@ -290,5 +328,9 @@ pub(super) fn hint(error: &ReadError) -> String {
             format!("look into {}{more}", shown.join(", "))
         }
         ReadError::TooManyFiles { .. } => "name one of its files".to_owned(),
+        ReadError::NoRows { .. } => {
+            "its last load left none; `_delta_log` has the versions before".to_owned()
+        }
+        ReadError::Delta(_) => "look at its `_delta_log`".to_owned(),
     }
 }

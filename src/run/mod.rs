@@ -35,6 +35,7 @@ mod spool;
 mod stash;
 mod stash_file;
 mod table;
+mod table_keys;
 mod tally;
 
 pub use error::RunError;

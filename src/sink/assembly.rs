@@ -67,6 +67,7 @@ pub(super) fn prepare(
         path: table.path.clone(),
         link: Some(folder.link.clone()),
         manifest,
+        delta: None,
     }))
 }
 

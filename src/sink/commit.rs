@@ -7,22 +7,24 @@
 //! Invariant: until the journal is in place nothing visible changes; from then on nothing is undone.
 
 use std::collections::BTreeSet;
-use std::fs::FileType;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::TableSpec;
 use super::assembly::{self, Stand};
+use super::commit_delta::{check_delta, staged_deltas};
+use super::delta;
 use super::disk::{Disk, folder_of};
 use super::error::{Action, SinkError};
 use super::generation;
 use super::journal::{Entry, Journal, StagedList, sweep_temporaries};
 use super::lock::{Lock, TableLock};
-use super::manifest::{Manifest, RunFacts, check_table_source};
+use super::manifest::{RunFacts, check_table_source};
 use super::outcome::{PublishedTable, Recovered, published};
-use super::staged::{Place, StagedFolder, StagedTable, staged_name};
+use super::shape::Shape;
+use super::staged::{Place, StagedDelta, StagedFolder, StagedTable, staged_name};
 use super::writer::TableWriter;
-use crate::spec::{Layout, Mode};
+use crate::spec::Layout;
 
 /// How long a publish waits for another one of the same table: a publish is a handful of renames and
 /// syncs, so one that takes longer hangs.
@@ -32,7 +34,7 @@ const TABLE_WAIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Commit {
     lock: Lock,
-    disk: Disk,
+    pub(super) disk: Disk,
     table_wait: Duration,
 }
 
@@ -68,6 +70,9 @@ impl Commit {
             }
             specs.push(TableSpec { path, ..table.clone() });
         }
+        for spec in &specs {
+            check_delta(&self.disk, spec)?;
+        }
         let places = specs.iter().map(|spec| self.place(spec, run)).collect::<Result<Vec<_>, _>>()?;
         // Step 2, before the first byte.
         let mut list = StagedList::read(&self.disk, self.state())?;
@@ -80,8 +85,19 @@ impl Commit {
 
     /// Where a table is staged.
     fn place(&self, spec: &TableSpec, run: &str) -> Result<Place, SinkError> {
-        let Layout::Folder(layout) = &spec.layout else {
-            return Ok(Place { staged: staged_name(&spec.path), folder: None });
+        let layout = match &spec.layout {
+            Layout::File => return Ok(Place { staged: staged_name(&spec.path), folder: None, delta: None }),
+            Layout::Folder(layout) => layout,
+            Layout::Delta(layout) => {
+                // Names in a log are for ever, and a run may stage more than once.
+                let generation = format!("{run}-{:08x}", fastrand::u32(..));
+                let delta = StagedDelta { generation, layout: layout.clone(), spec: spec.clone() };
+                return Ok(Place {
+                    staged: staged_name(&spec.path),
+                    folder: None,
+                    delta: Some(Box::new(delta)),
+                });
+            }
         };
         self.disk.create_folders(&generation::home(&spec.path))?;
         let folder = StagedFolder {
@@ -89,7 +105,7 @@ impl Commit {
             link: staged_name(&spec.path),
             layout: layout.clone(),
         };
-        Ok(Place { staged: generation::staged(&spec.path), folder: Some(folder) })
+        Ok(Place { staged: generation::staged(&spec.path), folder: Some(folder), delta: None })
     }
 
     /// Makes the tables of a run visible, all of them.
@@ -109,14 +125,16 @@ impl Commit {
         let mut done = Vec::new();
         for table in &tables {
             // 5: again, as hours may have passed and another pipeline may have published.
-            self.check_path(&table.name, &table.path, table.folder.is_some())?;
+            Shape::of(table).check(&self.disk, &table.name, &table.path)?;
             check_table_source(&self.disk, &table.path, &facts.source)?;
-            match &table.folder {
-                None => entries.push(entry(&self.disk, table, facts)?),
-                Some(folder) => match assembly::prepare(&self.disk, table, folder, facts)? {
-                    Some(entry) => entries.push(entry),
-                    None => done.push(table.path.clone()),
-                },
+            let prepared = match (&table.delta, &table.folder) {
+                (Some(_), _) => delta::prepare(&self.disk, table, facts)?,
+                (None, Some(folder)) => assembly::prepare(&self.disk, table, folder, facts)?,
+                (None, None) => Some(Entry::of_file(&self.disk, table, facts)?),
+            };
+            match prepared {
+                Some(entry) => entries.push(entry),
+                None => done.push(table.path.clone()),
             }
         }
         self.sync_folders(tables.iter().map(StagedTable::staged))?; // 6
@@ -131,7 +149,7 @@ impl Commit {
             return Ok(published);
         }
         gone.extend(tables.iter().flat_map(StagedTable::names));
-        let journal = Journal::new(entries);
+        let mut journal = Journal::new(entries);
         // From here on the records decide what becomes of the staged files, not their handles.
         for table in &mut tables {
             table.file.keep();
@@ -140,7 +158,8 @@ impl Commit {
             return Err(self.withdraw(tables, error));
         } // 7, 8
         let states = vec![State::Staged; journal.tables.len()];
-        self.carry_out(&journal, &states)?; // 9 to 12
+        self.carry_out(&mut journal, &states)?; // 9 to 12
+        self.clear_deltas(&journal, &mut gone);
         // 13. The publish is done; names that stay in the list are names of files that are gone, and old generations
         // that stay are removed by the next publish.
         let _ = self.forget(&gone);
@@ -155,7 +174,7 @@ impl Commit {
         self.lock.state_dir()
     }
 
-    fn state(&self) -> &Path {
+    pub(super) fn state(&self) -> &Path {
         self.lock.state_dir()
     }
 
@@ -200,6 +219,13 @@ impl Commit {
     /// How far a crash let one table come. Files are known by their digest: a name may by now hold
     /// what another pipeline published.
     fn state_of(&self, entry: &mut Entry) -> Result<State, SinkError> {
+        if entry.delta.is_some() {
+            return Ok(match delta::stand_of(&self.disk, entry)? {
+                delta::Stand::Staged => State::Staged,
+                delta::Stand::Committed => State::Published,
+                delta::Stand::Lost => State::Lost,
+            });
+        }
         if entry.link.is_some() {
             return Ok(match assembly::stand_of(&self.disk, entry) {
                 Ok(Stand::Staged) => State::Staged,
@@ -231,10 +257,13 @@ impl Commit {
     }
 
     /// Steps 9 to 12, from wherever each table is.
-    fn carry_out(&self, journal: &Journal, states: &[State]) -> Result<(), SinkError> {
-        let tables = || journal.tables.iter().zip(states).filter(|(_, state)| **state != State::Lost);
-        let done = || {
+    fn carry_out(&self, journal: &mut Journal, states: &[State]) -> Result<(), SinkError> {
+        let mut done = || {
             // Before the first table changes, so that they all change within a few renames.
+            for (at, _) in staged_deltas(journal, states) {
+                self.ready_delta(journal, at)?;
+            }
+            let tables = || journal.tables.iter().zip(states).filter(|(_, state)| **state != State::Lost);
             for (entry, state) in tables().filter(|(entry, _)| entry.link.is_some()) {
                 match state {
                     State::Staged => assembly::file(&self.disk, entry, Stand::Staged)?,
@@ -247,12 +276,19 @@ impl Commit {
                     State::Staged | State::Filed if entry.link.is_some() => {
                         assembly::show(&self.disk, entry)?;
                     }
+                    // After the others, as somebody else may be first.
+                    State::Staged if entry.delta.is_some() => {}
                     State::Staged => self.disk.rename(&entry.staged, &entry.path)?,
                     State::Filed | State::Published | State::Lost => {}
                 }
             }
+            for (at, path) in staged_deltas(journal, states) {
+                self.commit_delta(journal, at, &path)?;
+            }
+            let tables = || journal.tables.iter().zip(states).filter(|(_, state)| **state != State::Lost);
             self.sync_folders(tables().map(|(entry, _)| &*entry.path))?;
-            for (entry, _) in tables().filter(|(entry, _)| entry.link.is_none()) {
+            let files = |entry: &Entry| entry.link.is_none() && entry.delta.is_none();
+            for (entry, _) in tables().filter(|(entry, _)| files(entry)) {
                 entry.manifest.write(&self.disk, &entry.path)?;
             }
             Journal::remove(&self.disk, self.state())
@@ -320,31 +356,14 @@ impl Commit {
         if folder.iter().filter_map(std::ffi::OsStr::to_str).any(generation::is_home) {
             return Err(bad("it is inside another table"));
         }
-        self.check_path(&table.name, &path, table.layout != Layout::File)?;
+        Shape::of_layout(&table.layout).check(&self.disk, &table.name, &path)?;
         Ok(path)
-    }
-
-    /// A table that is a file may take the place of nothing, or of a plain file; one that is a folder, of nothing or of
-    /// a link to a generation of its own.
-    fn check_path(&self, table: &str, path: &Path, folder: bool) -> Result<(), SinkError> {
-        let Some(found) = self.disk.inspect(path)? else { return Ok(()) };
-        let (table, path) = (table.to_owned(), path.to_path_buf());
-        if !folder {
-            if found.is_file() {
-                return Ok(());
-            }
-            return Err(SinkError::NotAFile { table, path, found: describe(found) });
-        }
-        if found.is_symlink() && generation::current(&self.disk, &path)?.is_some() {
-            return Ok(());
-        }
-        Err(SinkError::NotOurs { table, path, found: describe(found) })
     }
 }
 
 /// Where a crash left a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// Still under its staged name.
     Staged,
     /// Of a folder table: a generation that readers do not see.
@@ -355,38 +374,6 @@ enum State {
     Lost,
 }
 
-fn describe(found: FileType) -> &'static str {
-    if found.is_dir() {
-        "a folder"
-    } else if found.is_file() {
-        "a file"
-    } else if found.is_symlink() {
-        "a symbolic link"
-    } else {
-        "a device or pipe"
-    }
-}
-
 fn same_path(first: &str, second: &str, path: &Path) -> SinkError {
     SinkError::SamePath { first: first.to_owned(), second: second.to_owned(), path: path.to_path_buf() }
-}
-
-/// What the journal holds of a table that is one file.
-fn entry(disk: &Disk, table: &StagedTable, facts: &RunFacts) -> Result<Entry, SinkError> {
-    let mut manifest = Manifest {
-        version: Manifest::VERSION,
-        table: table.name.clone(),
-        rows: table.rows,
-        bytes: table.bytes,
-        digest: table.digest.clone(),
-        schema_fingerprint: table.schema_fingerprint.clone(),
-        columns: table.columns.clone(),
-        schema: table.schema.clone(),
-        generation: None,
-        files: table.files.clone(),
-        history: Vec::new(),
-        facts: facts.clone(),
-    };
-    manifest.remember(Manifest::read(disk, &table.path)?.as_ref(), Mode::Overwrite, table.rows);
-    Ok(Entry { staged: table.staged().to_path_buf(), path: table.path.clone(), link: None, manifest })
 }

@@ -9,15 +9,21 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::delta_entry::DeltaEntry;
 use super::disk::{Disk, temporary_name};
 use super::error::SinkError;
-use super::manifest::{Manifest, decode};
+use super::manifest::{Manifest, RunFacts, decode};
+use super::staged::StagedTable;
+use crate::spec::Mode;
 
 /// Of the list of staged files.
 const VERSION: u32 = 1;
 
-/// Of the journal: folder tables came with 2, which a program that knows only files would take for lost ones.
-const JOURNAL_VERSION: u32 = 2;
+/// Of the journal: folder tables came with 2, which a program that knows only files would take for lost ones; Delta tables
+/// with 3.
+const JOURNAL_VERSION: u32 = 3;
+/// Of one without Delta tables, which programs that know none may go on with.
+const WITHOUT_DELTA: u32 = 2;
 const JOURNAL: &str = "publish.json";
 const STAGED: &str = "staged.json";
 
@@ -41,11 +47,43 @@ pub(super) struct Entry {
     pub link: Option<PathBuf>,
     /// What is to stand beside it; holds the digests by which files are known.
     pub manifest: Manifest,
+    /// Of a Delta table, its commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<DeltaEntry>,
+}
+
+impl Entry {
+    /// Of a table that is one file.
+    pub fn of_file(disk: &Disk, table: &StagedTable, facts: &RunFacts) -> Result<Self, SinkError> {
+        let mut manifest = Manifest {
+            version: Manifest::VERSION,
+            table: table.name.clone(),
+            rows: table.rows,
+            bytes: table.bytes,
+            digest: table.digest.clone(),
+            schema_fingerprint: table.schema_fingerprint.clone(),
+            columns: table.columns.clone(),
+            schema: table.schema.clone(),
+            generation: None,
+            files: table.files.clone(),
+            history: Vec::new(),
+            facts: facts.clone(),
+        };
+        manifest.remember(Manifest::read(disk, &table.path)?.as_ref(), Mode::Overwrite, table.rows);
+        Ok(Self {
+            staged: table.staged().to_path_buf(),
+            path: table.path.clone(),
+            link: None,
+            manifest,
+            delta: None,
+        })
+    }
 }
 
 impl Journal {
     pub fn new(tables: Vec<Entry>) -> Self {
-        Self { version: JOURNAL_VERSION, tables }
+        let delta = tables.iter().any(|entry| entry.delta.is_some());
+        Self { version: if delta { JOURNAL_VERSION } else { WITHOUT_DELTA }, tables }
     }
 
     pub fn path(state: &Path) -> PathBuf {

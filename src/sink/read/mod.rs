@@ -20,7 +20,9 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use serde_json::Value;
 
+use super::delta;
 use super::encode::FormatError;
+use super::error::SinkError;
 
 pub use words::type_words;
 
@@ -149,6 +151,15 @@ pub enum ReadError {
         /// Folders in it.
         folders: Vec<PathBuf>,
     },
+    /// A Delta table whose log cannot be read here.
+    #[error(transparent)]
+    Delta(Box<SinkError>),
+    /// A Delta table in which no file counts.
+    #[error("read `{}`: the Delta table has no rows", path.display())]
+    NoRows {
+        /// Where.
+        path: PathBuf,
+    },
     /// A folder with more files than anybody looks at.
     #[error("read `{}`: more than {FOLDER_FILES_MAX} files are in this folder", path.display())]
     TooManyFiles {
@@ -165,6 +176,18 @@ pub fn is_folder(path: &Path) -> Result<bool, ReadError> {
     } else {
         Err(ReadError::NotAFile { path: path.to_owned() })
     }
+}
+
+/// The files that count in the Delta table at `path`, and nothing if no such table is there.
+pub fn delta_files(path: &Path) -> Result<Option<Vec<PathBuf>>, ReadError> {
+    if !delta::is_table(path) {
+        return Ok(None);
+    }
+    let files = delta::live_files(path).map_err(|error| ReadError::Delta(Box::new(error)))?;
+    if files.is_empty() {
+        return Err(ReadError::NoRows { path: path.to_owned() });
+    }
+    Ok(Some(files))
 }
 
 /// Looks through a folder, and through those in it that are named like partitions (`year=1999`). Hidden files are none of its
