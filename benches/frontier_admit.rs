@@ -9,18 +9,21 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::json;
-use tmdb_etl::engine::{EdgeId, Feed, Frontier, FrontierPlan, Parcel, Receiver, Slot, edge};
+use tmdb_etl::engine::{
+    EdgeId, Errand, Feed, Frontier, FrontierEdge, FrontierPlan, Parcel, Receiver, Slot, edge,
+};
 use tmdb_etl::plan::{Item, Key};
 
 const FOUND: u64 = 20;
 
 /// A loop through one stage; what it hands out.
-fn start(parents: u64) -> (tokio::task::JoinSet<()>, Receiver<Parcel<Item>>) {
+fn start(parents: u64) -> (tokio::task::JoinSet<()>, Receiver<Errand>) {
     let key = |item: &Item| Key::Number(u32::try_from(item.fields["id"].as_u64().unwrap()).unwrap());
     let frontier = Frontier::new(FrontierPlan {
         keys: vec![Box::new(key)],
-        edges: vec![(Slot(0), u64::MAX)],
+        edges: vec![FrontierEdge { to: Slot(0), max_items: u64::MAX, take: Some(FOUND) }],
         loops: true,
+        keeps: false,
     });
     let (seeds, items) = edge(1);
     let (stage, handed_out) = edge(64);
@@ -53,7 +56,7 @@ fn found(item: &Item, parents: u64) -> Vec<Item> {
 async fn crawl(parents: u64) -> u64 {
     let (tasks, mut handed_out) = start(parents);
     let mut count = 0;
-    while let Some(Parcel { value, token }) = handed_out.recv().await {
+    while let Some(Errand::Item(Parcel { value, token })) = handed_out.recv().await {
         count += 1;
         if value.depth == 0 {
             token.unwrap().found(EdgeId(0), found(&value, parents));
@@ -72,7 +75,9 @@ fn bytes_per_key(parents: u64) -> (u64, u64) {
             let (tasks, mut handed_out) = start(parents);
             let mut held = Vec::new();
             for _ in 0..parents {
-                let Parcel { value, token } = handed_out.recv().await.unwrap();
+                let Some(Errand::Item(Parcel { value, token })) = handed_out.recv().await else {
+                    panic!("it was fed")
+                };
                 token.as_ref().unwrap().found(EdgeId(0), found(&value, parents));
                 held.push(token);
             }

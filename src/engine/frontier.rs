@@ -12,18 +12,21 @@
 //! * F5 The group ends when nothing feeds it and every admitted item is settled.
 //! * F6 `found` and `settled` never wait.
 //! * F7 What waits is packed (`packed.rs`): a key of ids costs less than 64 bytes, whatever it waits for.
+//! * F8 A stage that has nothing to do gets ahead what no budget can cut any more (`frontier/ahead.rs`); the order of
+//!   admission does not show it.
 //!
 //! Does not belong here: requests, documents, and how an item is found.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use roaring::RoaringBitmap;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use self::parked::{Candidate, Parked, Records};
+use self::seen::Seen;
 use super::edge::{Closed, Receiver, Sender};
-use super::packed::{Line, pack_item, pack_number, take, unpack_length, unpack_number};
+use super::packed::{Line, pack_item};
 use super::token::{Parcel, Token};
 use crate::plan::{Item, Key};
 
@@ -42,10 +45,32 @@ pub type KeyOf = Box<dyn Fn(&Item) -> Key + Send + Sync>;
 pub struct FrontierPlan {
     /// For each stage of the group: the key of an item there.
     pub keys: Vec<KeyOf>,
-    /// For each edge that ends in the group: where, and how many items it may admit.
-    pub edges: Vec<(Slot, u64)>,
+    /// For each edge that ends in the group.
+    pub edges: Vec<FrontierEdge>,
     /// Whether any edge starts in the group too; only then do tokens travel.
     pub loops: bool,
+    /// Whether what is asked for ahead of its turn is kept until then.
+    pub keeps: bool,
+}
+
+/// An `into:` edge, as a frontier needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct FrontierEdge {
+    /// Where it ends.
+    pub to: Slot,
+    /// How many items it may admit.
+    pub max_items: u64,
+    /// How many items are found under one at most, if that is known.
+    pub take: Option<u64>,
+}
+
+/// What a frontier hands to a fetch stage.
+#[derive(Debug)]
+pub enum Errand {
+    /// An item that was admitted.
+    Item(Parcel<Item>),
+    /// The fields of an item that will be admitted: it may be asked for already, and comes again in its turn.
+    Ahead(Arc<Value>),
 }
 
 /// A stream of items from outside the group.
@@ -83,19 +108,14 @@ struct State {
     /// `settled[i]` is about the item admitted as number `oldest + i`.
     settled: VecDeque<bool>,
     oldest: u64,
-    /// Found under an item that is not yet at the head, by the parent's number and the edge: records one after another.
-    found: BTreeMap<(u64, EdgeId), Box<[u8]>>,
-    /// What those of them keep aside that keep anything there.
-    found_aside: BTreeMap<(u64, EdgeId), Vec<Arc<Value>>>,
+    /// Items that were admitted and are not settled, where tokens travel.
+    unsettled: u64,
+    /// Found under an item that is not yet at the head.
+    parked: Parked,
+    /// What each stage was given ahead of its turn, until that comes.
+    ahead: Vec<Seen>,
     /// Whether items may still come from outside.
     fed: bool,
-}
-
-/// A packed item and its key.
-struct Candidate<'a> {
-    key: Key,
-    packed: &'a [u8],
-    aside: Vec<Arc<Value>>,
 }
 
 impl Frontier {
@@ -105,11 +125,12 @@ impl Frontier {
         let state = State {
             queues: (0..stages).map(|_| Line::default()).collect(),
             seen: vec![Seen::default(); stages],
-            budgets: plan.edges.iter().map(|(_, budget)| *budget).collect(),
+            budgets: plan.edges.iter().map(|edge| edge.max_items).collect(),
             settled: VecDeque::new(),
             oldest: 0,
-            found: BTreeMap::new(),
-            found_aside: BTreeMap::new(),
+            unsettled: 0,
+            parked: Parked::new(plan.edges.len()),
+            ahead: vec![Seen::default(); stages],
             fed: true,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: watch::Sender::new(()), plan }) }
@@ -163,19 +184,19 @@ impl Frontier {
     ///
     /// # Errors
     /// If the stage is gone.
-    pub async fn hand_out(self, slot: Slot, stage: Sender<Parcel<Item>>) -> Result<(), Closed> {
+    pub async fn hand_out(self, slot: Slot, stage: Sender<Errand>) -> Result<(), Closed> {
         let mut changed = self.shared.changed.subscribe();
         loop {
             let room = stage.reserve().await?;
-            let parcel = loop {
+            let errand = loop {
                 changed.mark_unchanged();
                 match self.next(slot) {
-                    Next::Item(parcel) => break parcel,
+                    Next::Errand(errand) => break errand,
                     Next::Later => changed.changed().await.map_err(|_| Closed)?,
                     Next::Never => return Ok(()),
                 }
             };
-            room.send(parcel);
+            room.send(errand);
         }
     }
 
@@ -202,14 +223,17 @@ impl Frontier {
                 self.shared.changed.send_replace(());
             }
             let token = self.shared.plan.loops.then(|| Token::new(number, Arc::clone(&self.shared)));
-            return Next::Item(Parcel { value: item, token });
+            return Next::Errand(Errand::Item(Parcel { value: item, token }));
+        }
+        if let Some(fields) = state.ahead(slot, &self.shared.plan) {
+            return Next::Errand(Errand::Ahead(fields));
         }
         if state.ended(self.shared.plan.loops) { Next::Never } else { Next::Later }
     }
 }
 
 enum Next {
-    Item(Parcel<Item>),
+    Errand(Errand),
     Later,
     Never,
 }
@@ -225,29 +249,6 @@ async fn read_any_eager(feeds: &mut VecDeque<Feed>) -> (usize, Item) {
         std::task::Poll::Pending
     })
     .await
-}
-
-/// The keys that one stage has admitted: a bitmap for numbers, 16 bytes and a little for each other.
-#[derive(Clone, Debug, Default)]
-struct Seen {
-    numbers: RoaringBitmap,
-    hashes: HashSet<u128>,
-}
-
-impl Seen {
-    fn insert(&mut self, key: Key) -> bool {
-        match key {
-            Key::Number(number) => self.numbers.insert(number),
-            Key::Hash(hash) => self.hashes.insert(hash),
-        }
-    }
-
-    fn contains(&self, key: Key) -> bool {
-        match key {
-            Key::Number(number) => self.numbers.contains(number),
-            Key::Hash(hash) => self.hashes.contains(&hash),
-        }
-    }
 }
 
 impl Shared {
@@ -274,7 +275,7 @@ impl Shared {
     }
 
     pub(super) fn found(&self, parent: u64, edge: EdgeId, items: Vec<Item>) {
-        let (slot, _) = self.plan.edges[edge.0];
+        let slot = self.plan.edges[edge.0].to;
         // Hashing and packing are done before the lock is taken.
         let items: Vec<(Key, Vec<u8>, Vec<Arc<Value>>)> = items
             .into_iter()
@@ -288,23 +289,17 @@ impl Shared {
         if state.budgets[edge.0] == 0 {
             return;
         }
-        let (mut records, mut all_aside) = (Vec::new(), Vec::new());
+        let mut records = Records::default();
         for (key, packed, aside) in items {
             // Known already is final: what that rules out now need not be kept.
             if !state.seen[slot.0].contains(key) {
-                push_record(key, &packed, aside.len(), &mut records);
-                all_aside.extend(aside);
+                records.push(Candidate { key, packed: &packed, aside });
             }
         }
-        if !records.is_empty() {
-            let place = (parent, edge);
-            if let Some(before) = state.found.remove(&place) {
-                records.splice(..0, before);
-            }
-            state.found.insert(place, records.into_boxed_slice());
-            if !all_aside.is_empty() {
-                state.found_aside.entry(place).or_default().extend(all_aside);
-            }
+        state.parked.add(parent, edge, records);
+        if state.is_idle(slot) {
+            drop(state);
+            self.changed.send_replace(());
         }
     }
 
@@ -312,6 +307,7 @@ impl Shared {
         let mut state = self.state();
         let index = usize::try_from(number - state.oldest).expect("a window of items fits memory");
         state.settled[index] = true;
+        state.unsettled -= 1;
         if index == 0 {
             state.advance(&self.plan);
             drop(state);
@@ -332,25 +328,21 @@ impl State {
         let number = self.oldest + self.settled.len() as u64;
         if loops {
             self.settled.push_back(false);
+            self.unsettled += 1;
         }
+        self.ahead[slot.0].remove(key);
         self.queues[slot.0].push(number, packed, aside);
     }
 
     /// Moves on over settled items and admits what was found under them.
     fn advance(&mut self, plan: &FrontierPlan) {
         while !self.fed && self.settled.front() == Some(&true) {
-            while let Some(entry) = self.found.first_entry()
-                && entry.key().0 == self.oldest
-            {
-                let (place, records) = entry.remove_entry();
-                let mut aside = self.found_aside.remove(&place).unwrap_or_default().into_iter();
-                let (edge, mut records) = (place.1, &records[..]);
-                let (slot, _) = plan.edges[edge.0];
-                while !records.is_empty() {
-                    let candidate = take_record(&mut records, &mut aside);
-                    self.admit(slot, Some(edge), candidate, plan.loops);
-                }
-            }
+            let (parent, mut parked) = (self.oldest, std::mem::take(&mut self.parked));
+            let mut admit = |edge: EdgeId, candidate: Candidate<'_>| {
+                self.admit(plan.edges[edge.0].to, Some(edge), candidate, plan.loops);
+            };
+            while parked.take(parent, &mut admit) {}
+            self.parked = parked;
             self.settled.pop_front();
             self.oldest += 1;
         }
@@ -362,31 +354,8 @@ impl State {
     }
 }
 
-/// Appends a found item: its key, how much of it is aside, its packed bytes.
-fn push_record(key: Key, packed: &[u8], aside: usize, records: &mut Vec<u8>) {
-    match key {
-        Key::Number(number) => pack_number(u64::from(number) << 1, records),
-        Key::Hash(hash) => {
-            pack_number(1, records);
-            records.extend(hash.to_le_bytes());
-        }
-    }
-    pack_number(aside as u64, records);
-    pack_number(packed.len() as u64, records);
-    records.extend_from_slice(packed);
-}
-
-/// Takes the first found item off `records`, and off `aside` what it keeps there.
-fn take_record<'a>(records: &mut &'a [u8], aside: &mut impl Iterator<Item = Arc<Value>>) -> Candidate<'a> {
-    let number = unpack_number(records);
-    let key = if number & 1 == 0 {
-        Key::Number(u32::try_from(number >> 1).expect("it was packed from 32 bits"))
-    } else {
-        Key::Hash(u128::from_le_bytes(take(records, 16).try_into().expect("16 bytes")))
-    };
-    let (shared, length) = (unpack_length(records), unpack_length(records));
-    Candidate { key, packed: take(records, length), aside: aside.take(shared).collect() }
-}
-
+mod ahead;
+mod parked;
+mod seen;
 #[cfg(test)]
 mod tests;

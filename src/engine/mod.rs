@@ -27,7 +27,7 @@ mod workers;
 
 pub use crew::{Crew, Ended};
 pub use edge::{Closed, Receiver, Sender, edge};
-pub use frontier::{EdgeId, Feed, Frontier, FrontierPlan, KeyOf, Slot};
+pub use frontier::{EdgeId, Errand, Feed, Frontier, FrontierEdge, FrontierPlan, KeyOf, Slot};
 pub use limits::{
     BODY_OVERHEAD_BYTES, Budget, Charge, Circuit, Demand, Exhausted, Lane, Leave, Memory, Passage, Probe,
     RATE_MAX, RATE_START, ROW_MAX, Refusal, WAY,

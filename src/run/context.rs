@@ -85,6 +85,23 @@ impl Context {
         }
     }
 
+    /// Asks for what an item with these `fields` makes of `template`, before it has its turn.
+    pub(super) async fn ask_ahead(
+        &self,
+        caller: &Caller,
+        template: &RequestTemplate,
+        fields: &serde_json::Value,
+        turn: &Turn,
+    ) -> Result<(), RunError> {
+        let Ok(request) = template.fill(fields) else { return Ok(()) };
+        // Held while it is kept.
+        let _room = self.memory.reserve(self.demand(&caller.stage), turn).await;
+        match self.client.ask_ahead(caller, &request.page(1)).await {
+            Err(AskError::Fatal(fatal)) => Err(RunError::Fatal { stage: caller.stage.to_string(), fatal }),
+            Ok(()) | Err(AskError::Failed(_)) => Ok(()),
+        }
+    }
+
     /// What a stage asks of memory.
     pub(super) fn demand(&self, stage: &StageId) -> &Demand {
         self.demands.get(stage).expect("every stage has its demand")

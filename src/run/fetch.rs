@@ -7,9 +7,9 @@ use super::error::RunError;
 use super::outlets::Outlets;
 use super::rows::Ending;
 use super::stash::{Page, Pen, Stash, Stashed, Waits, document_bytes};
-use crate::engine::{Parcel, Token, Turn, Work, Workers};
+use crate::engine::{Errand, Parcel, Token, Turn, Work, Workers};
 use crate::event::{Account, Event};
-use crate::plan::{Document, FetchPlan, Item, split};
+use crate::plan::{Document, FetchPlan, split};
 use crate::spec::Port;
 use crate::tmdb::{Answer, Caller};
 
@@ -17,6 +17,8 @@ use crate::tmdb::{Answer, Caller};
 pub(super) enum Fetched {
     Document(Parcel<Document>),
     Ended(Ending),
+    /// It was asked for ahead of its turn.
+    Ahead,
 }
 
 /// Everything a fetch stage needs.
@@ -29,7 +31,7 @@ pub(super) struct Fetcher {
 }
 
 impl Work for Fetcher {
-    type In = Parcel<Item>;
+    type In = Errand;
     type Out = Fetched;
     type Stashed = Stashed;
     type Error = RunError;
@@ -38,8 +40,14 @@ impl Work for Fetcher {
         self.caller.workers.clone()
     }
 
-    async fn work(self: Arc<Self>, parcel: Parcel<Item>, turn: Turn) -> Result<Fetched, RunError> {
-        let Parcel { value: item, token } = parcel;
+    async fn work(self: Arc<Self>, errand: Errand, turn: Turn) -> Result<Fetched, RunError> {
+        let Parcel { value: item, token } = match errand {
+            Errand::Item(parcel) => parcel,
+            Errand::Ahead(fields) => {
+                self.context.ask_ahead(&self.caller, &self.plan.request, &fields, &turn).await?;
+                return Ok(Fetched::Ahead);
+            }
+        };
         self.context.listener.hear(&Event::ItemAdmitted { stage: self.caller.stage.clone() });
         match self.context.ask(&self.caller, &self.plan.request, &item, 1, &turn).await? {
             Ok((_, Answer::Document { body, fetched_at })) => {
@@ -68,6 +76,7 @@ impl Work for Fetcher {
         match fetched {
             Fetched::Document(parcel) => self.outlets.send(Port::Main, parcel).await?,
             Fetched::Ended(ending) => self.outlets.send(ending.port, Parcel::loose(ending.row)).await?,
+            Fetched::Ahead => {}
         }
         Ok(())
     }
@@ -90,13 +99,14 @@ impl Waits for Fetched {
         match self {
             Self::Document(parcel) => parcel.bytes(),
             Self::Ended(ending) => document_bytes(&ending.row),
+            Self::Ahead => 0,
         }
     }
 
     fn token(&self) -> Option<Token> {
         match self {
             Self::Document(parcel) => parcel.token(),
-            Self::Ended(_) => None,
+            Self::Ended(_) | Self::Ahead => None,
         }
     }
 
@@ -110,6 +120,7 @@ impl Waits for Fetched {
                 pen.number(1);
                 ending.write(pen);
             }
+            Self::Ahead => unreachable!("what takes no memory is not stashed"),
         }
     }
 

@@ -24,13 +24,13 @@ use super::stash::Stash;
 use super::table::{TableSink, table};
 use super::tally::Tally;
 use crate::engine::{
-    Crew, Demand, EdgeId, Feed, Frontier, FrontierPlan, KeyOf, Memory, Parcel, Receiver, Slot, Workers, edge,
-    run_stage,
+    Crew, Demand, EdgeId, Errand, Feed, Frontier, FrontierEdge, FrontierPlan, KeyOf, Memory, Parcel,
+    Receiver, Slot, Workers, edge, run_stage,
 };
 use crate::event::{Account, Event, Gauge, Listener};
 use crate::plan::expr::{FieldSet, RunScope};
 use crate::plan::{
-    Document, Hands, Item, Plan, SEED_BUFFER, Source, StageIndex, StageKind, StagePlan, TablePlan,
+    Document, Hands, ItemEdge, Plan, SEED_BUFFER, Source, StageIndex, StageKind, StagePlan, TablePlan,
 };
 use crate::project::ExpandRule;
 use crate::spec::Port;
@@ -265,7 +265,7 @@ pub(super) struct Wires<'a> {
     plan: &'a Plan,
     outlets: HashMap<StageIndex, Outlets>,
     documents: HashMap<StageIndex, Vec<Documents>>,
-    items: HashMap<StageIndex, Receiver<Parcel<Item>>>,
+    items: HashMap<StageIndex, Receiver<Errand>>,
     /// What waits before each stage.
     queues: HashMap<StageIndex, Gauge>,
     item_outlets: HashMap<StageIndex, Vec<ItemOutlet>>,
@@ -320,8 +320,9 @@ impl<'a> Wires<'a> {
             };
             let plan = FrontierPlan {
                 keys: group.iter().map(|stage| self.key(*stage)).collect(),
-                edges: edges.iter().map(|edge| (slot(edge.to), edge.max_items)).collect(),
+                edges: edges.iter().map(|edge| self.frontier_edge(edge, slot(edge.to))).collect(),
                 loops: edges.iter().any(|edge| edge.in_loop),
+                keeps: self.plan.api.keep.is_some(),
             };
             let frontier = Frontier::new(plan);
             let mut feeds: Vec<(StageIndex, usize, Feed)> = Vec::new();
@@ -372,6 +373,13 @@ impl<'a> Wires<'a> {
                 crew.spawn(format!("{} (frontier)", stage.id), async move { Ok(handing.await?) });
             }
         }
+    }
+
+    fn frontier_edge(&self, edge: &ItemEdge, to: Slot) -> FrontierEdge {
+        let StageKind::Expand(expand) = &self.plan.stages[edge.from].kind else {
+            unreachable!("items come from expands")
+        };
+        FrontierEdge { to, max_items: edge.max_items, take: expand.take.map(u64::from) }
     }
 
     fn keeps(&self, fetch: StageIndex) -> FieldSet {

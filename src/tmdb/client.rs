@@ -19,22 +19,24 @@
 //! * C10 An endpoint that fails item after item is probed (`engine::Circuit`, one for each stage): what counts against it is
 //!   an item whose retries ended, and whatever the API says of a request is an answer of it.
 
+use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::answer::{Reason, Verdict, judge};
+use self::attempt::{Asked, Attempt, Came};
+use super::answer::Reason;
 use super::circuits::Circuits;
 use super::clock::Clock;
-use super::failure::{AskError, Failure, Fatal, Unkept};
+use super::failure::{AskError, Failure, Fatal};
 use super::flights::{Boarding, Flights};
-use super::transport::{Response, Transport};
+use super::transport::Transport;
 use super::vanguard::Vanguard;
 use crate::engine::{Budget, Lane, Leave, Workers};
 use crate::event::{Account, Activity, Event, Listener, Origin};
@@ -74,6 +76,8 @@ pub struct Client {
     circuits: Circuits,
     /// One more for each request on its way.
     on_the_way: Arc<()>,
+    /// What was asked for ahead of its turn, until then: how long the answer took.
+    ahead: Mutex<HashMap<String, Duration>>,
     /// What ended the run.
     ended: OnceLock<Fatal>,
     /// The found rate that listeners know, in thousandths of a request a second.
@@ -138,6 +142,7 @@ impl Client {
             under_way: TaskTracker::new(),
             circuits,
             on_the_way: Arc::default(),
+            ahead: Mutex::default(),
             ended: OnceLock::new(),
             told: AtomicU64::new(0),
         }
@@ -167,7 +172,7 @@ impl Client {
             }
             Boarding::Landed(result) => {
                 match &result {
-                    Ok(answer) => self.reused(caller, answer, Origin::Flight),
+                    Ok(answer) => self.reused(caller, &key, answer, Origin::Flight),
                     Err(AskError::Failed(failure)) => self.tell_failed(caller, request, failure),
                     Err(AskError::Fatal(_)) => {}
                 }
@@ -197,7 +202,7 @@ impl Client {
                     _ => Answer::Document { body, fetched_at },
                 };
                 self.circuits.kept(&caller.stage);
-                self.reused(caller, &answer, Origin::Store);
+                self.reused(caller, key, &answer, Origin::Store);
                 Some(answer)
             }
             Err(error) => {
@@ -205,17 +210,6 @@ impl Client {
                 None
             }
         }
-    }
-
-    /// Keeps what came, before its connection is given back; the time of the answer.
-    async fn keep(&self, key: &str, response: Response) -> Result<Timestamp, AskError> {
-        let fetched_at = self.clock.now().round(Unit::Microsecond).expect("rounding down the time of day");
-        if let Some(store) = &self.store {
-            let Response { status, body, validators: headers, .. } = response;
-            let kept = Kept { status, body, fetched_at, headers };
-            store.keep(key, &kept).await.map_err(|error| self.end(Fatal::Unkept(Unkept(error))))?;
-        }
-        Ok(fetched_at)
     }
 
     /// Sends `request` until it is answered or failed.
@@ -236,62 +230,18 @@ impl Client {
                     return Err(self.failed(caller, request, reason, attempts));
                 }
             };
-            span.turn(Activity::Connection);
-            let going = self.vanguard.go().await;
-            if let Some(fatal) = self.ended.get() {
-                return Err(AskError::Fatal(fatal.clone()));
-            }
-            span.turn(Activity::Rate);
-            let passage = tokio::select! {
-                biased;
-                () = self.closing.cancelled() => std::future::pending().await,
-                passage = self.budget.enter(caller.lane) => passage,
-            };
-            let under_way = self.under_way.token();
+            let attempt = self.one_attempt(caller, request, key, &circuit, Asked::InTurn, &mut span).await?;
+            let Attempt { sent_at, gated: gated_now, came } = attempt;
             if first_sent.is_some() {
-                gated += passage.gated;
+                gated += gated_now;
             }
-            let started = *first_sent.get_or_insert(passage.sent_at);
-            self.listener.hear(&Event::RequestSent { stage: caller.stage.clone() });
-            let response = self.send_once(caller, request, &passage, &mut span).await;
-            let (sent_at, latency) = (passage.sent_at, passage.sent_at.elapsed());
-            let came = response.as_ref().ok().cloned().unwrap_or_default();
-            let verdict = judge(response);
-            let gated_now = passage.gated;
-            // Whoever waits for the first attempt learns what ended the run before it may go.
-            if !matches!(verdict, Verdict::Stop { .. } | Verdict::NoWay(_)) {
-                going.back();
-            }
-            let stage = caller.stage.clone();
-            let reason = match verdict {
-                Verdict::Document(body) => {
-                    self.circuits.answered(&caller.stage, &circuit);
-                    self.answered(caller, sent_at, latency);
-                    self.listener.hear(&Event::DocumentFetched { stage, bytes: body.len(), latency });
-                    span.turn(Activity::Store);
-                    let fetched_at = self.keep(key, came).await?;
-                    return Ok(Answer::Document { body, fetched_at });
-                }
-                Verdict::Missing => {
-                    self.circuits.answered(&caller.stage, &circuit);
-                    self.answered(caller, sent_at, latency);
-                    self.listener.hear(&Event::DocumentMissing { stage, latency });
-                    span.turn(Activity::Store);
-                    return Ok(Answer::Missing { fetched_at: self.keep(key, came).await? });
-                }
-                Verdict::Stop { code, message } => {
-                    return Err(self.end(Fatal::Unauthorized { code, message }));
-                }
-                Verdict::NoWay(error) => return Err(self.end(Fatal::NoWay(error))),
-                Verdict::SlowDown { status, retry_after } => {
-                    let closed = self.budget.refused(status, sent_at, retry_after);
-                    self.tell_rate();
-                    if let Some(wait) = closed.map_err(|error| self.end(error.into()))? {
-                        self.listener.hear(&Event::GateClosed { status, wait });
-                    }
+            let started = *first_sent.get_or_insert(sent_at);
+            let reason = match came {
+                Came::Answer(answer) => return Ok(answer),
+                Came::Refusal(status) => {
                     refusals += 1;
                     if refusals < REFUSALS_MAX && gated < GATED_MAX {
-                        self.listener.hear(&Event::RequestRefused { stage, status });
+                        self.listener.hear(&Event::RequestRefused { stage: caller.stage.clone(), status });
                         continue;
                     }
                     let reason =
@@ -299,13 +249,9 @@ impl Client {
                     self.circuits.given_up(&caller.stage, &circuit, &reason);
                     return Err(self.failed(caller, request, reason, attempts + refusals));
                 }
-                Verdict::Never(reason) => {
-                    self.circuits.answered(&caller.stage, &circuit);
-                    return Err(self.failed(caller, request, reason, attempts + 1));
-                }
-                Verdict::Again(reason) => reason,
+                Came::Never(reason) => return Err(self.failed(caller, request, reason, attempts + 1)),
+                Came::Again(reason) => reason,
             };
-            drop((passage, under_way));
             // Of an endpoint that has long been dead each item is asked for once.
             let last_chance = probe.is_some_and(|probe| probe.failed(gated_now));
             attempts += 1;
@@ -316,7 +262,7 @@ impl Client {
                 return Err(self.failed(caller, request, reason, attempts));
             }
             self.listener.hear(&Event::RequestRetried {
-                stage,
+                stage: caller.stage.clone(),
                 request: request.to_string(),
                 reason: reason.to_string(),
                 wait,
@@ -377,7 +323,9 @@ impl Client {
     }
 }
 
+mod ahead;
 mod anew;
+mod attempt;
 #[cfg(test)]
 mod circuit_tests;
 mod learning;

@@ -53,21 +53,27 @@ impl<T> Default for Flights<T> {
 }
 
 impl<T: Clone> Flights<T> {
+    /// Becomes the leader of `key`, if it is not under way.
+    pub(super) fn lead<'a>(&'a self, key: &'a str) -> Option<Leader<'a, T>> {
+        let mut under_way = self.lock();
+        if under_way.contains_key(key) {
+            return None;
+        }
+        let flight = Arc::new(Flight { result: OnceLock::new(), ended: Semaphore::new(0) });
+        under_way.insert(key.to_owned(), Arc::clone(&flight));
+        Some(Leader { flights: self, key, flight })
+    }
+
     /// Becomes the leader of `key`, or waits for the result of whoever is.
     ///
     /// # Cancel safety
     /// Dropped, nothing is taken.
     pub(super) async fn join<'a>(&'a self, key: &'a str) -> Boarding<'a, T> {
         loop {
-            let flight = {
-                let mut under_way = self.lock();
-                let Some(flight) = under_way.get(key) else {
-                    let flight = Arc::new(Flight { result: OnceLock::new(), ended: Semaphore::new(0) });
-                    under_way.insert(key.to_owned(), Arc::clone(&flight));
-                    return Boarding::Lead(Leader { flights: self, key, flight });
-                };
-                Arc::clone(flight)
-            };
+            if let Some(leader) = self.lead(key) {
+                return Boarding::Lead(leader);
+            }
+            let Some(flight) = self.lock().get(key).map(Arc::clone) else { continue };
             // There is never a permit: this ends when the flight does.
             drop(flight.ended.acquire().await);
             if let Some(result) = flight.result.get() {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,12 +11,14 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Int32Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use tmdb_etl::engine::Budget;
 use tmdb_etl::event::{Event, Listener};
 use tmdb_etl::plan::{self, Plan, Request};
 use tmdb_etl::run::{FlowOptions, Follow, TableSink, flow};
 use tmdb_etl::sink::SinkError;
 use tmdb_etl::spec::Source;
+use tmdb_etl::store::{Serving, Store};
 use tmdb_etl::tmdb::{Client, Response, Transport, TransportError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -258,6 +261,8 @@ struct Edge {
 struct Expected {
     documents: BTreeMap<&'static str, Vec<Vec<i64>>>,
     found: BTreeMap<&'static str, Vec<Vec<i64>>>,
+    /// Every item that is taken on, by stage.
+    admitted: HashSet<(&'static str, i64)>,
 }
 
 /// The oracle: breadth first with one queue.
@@ -266,7 +271,7 @@ fn oracle(world: &World, seeds: &[i64], edges: &[Edge]) -> Expected {
     let mut seen = HashSet::new();
     let mut left: Vec<u64> = edges.iter().map(|edge| edge.max_items).collect();
     // Stage, id, depth, parent, rank.
-    let mut queue: VecDeque<(&str, i64, u32, i64, i64)> = (1..)
+    let mut queue: VecDeque<(&'static str, i64, u32, i64, i64)> = (1..)
         .zip(seeds)
         .filter(|(_, id)| seen.insert(("movies", **id)))
         .map(|(rank, id)| ("movies", *id, 0, -1, rank))
@@ -305,6 +310,7 @@ fn oracle(world: &World, seeds: &[i64], edges: &[Edge]) -> Expected {
             }
         }
     }
+    expected.admitted = seen;
     expected
 }
 
@@ -404,7 +410,7 @@ fn compile(text: &str) -> Plan {
 
 /// Runs a pipeline over a world; the rows of each table, and what the wire saw.
 async fn run(plan: &Plan, world: World, seed: u64) -> (BTreeMap<String, Vec<Vec<i64>>>, Arc<Wire>) {
-    run_over(plan, Wire { slow: None, faultless: false, ..wire(world, seed) }, seed).await
+    run_over(plan, Wire { slow: None, faultless: false, ..wire(world, seed) }, seed, None).await
 }
 
 fn wire(world: World, seed: u64) -> Wire {
@@ -412,11 +418,20 @@ fn wire(world: World, seed: u64) -> Wire {
     Wire { world, dice, slow: None, faultless: true, state: Mutex::default() }
 }
 
-/// Runs a pipeline over a wire.
-async fn run_over(plan: &Plan, wire: Wire, seed: u64) -> (BTreeMap<String, Vec<Vec<i64>>>, Arc<Wire>) {
+/// Runs a pipeline over a wire, with its documents kept in a folder, or nowhere.
+async fn run_over(
+    plan: &Plan,
+    wire: Wire,
+    seed: u64,
+    kept: Option<&Path>,
+) -> (BTreeMap<String, Vec<Vec<i64>>>, Arc<Wire>) {
     let wire = Arc::new(wire);
     let budget = Budget::new(plan.api.connections, plan.api.rate, seed);
-    let client = Client::new(wire.clone(), budget, plan.api.retry, seed, Arc::new(Deaf));
+    let mut client = Client::new(wire.clone(), budget, plan.api.retry, seed, Arc::new(Deaf));
+    if let Some(folder) = kept {
+        let serving = Serving { run: "sim".into(), not_before: Timestamp::now() };
+        client = client.with_store(Store::open(folder, serving).unwrap().0, "sim");
+    }
     let sinks: Vec<Memory> = plan.tables().map(|_| Memory::default()).collect();
     let options = FlowOptions {
         run: "sim".into(),
@@ -501,8 +516,11 @@ fn simulate(seed: u64) {
         // From room for nothing, where every stage goes on one by one, to enough.
         plan.memory = [1, 3_000, 60_000, 256 << 20][dice.usize(..4)];
         let slow = dice.bool().then_some("/movie/1");
+        // Where documents are kept, some are asked for ahead of their turn.
+        let folder = tempfile::tempdir().unwrap();
+        let kept = dice.bool().then_some(folder.path());
         let (rows_of, network) =
-            run_over(&plan, Wire { slow, faultless: false, ..wire(world, seed) }, seed).await;
+            run_over(&plan, Wire { slow, faultless: false, ..wire(world, seed) }, seed, kept).await;
         let check = |table: String, expect: Option<&Vec<Vec<i64>>>| {
             let mut rows = rows_of.get(&table).cloned().unwrap_or_default();
             let mut expect = expect.cloned().unwrap_or_default();
@@ -521,6 +539,10 @@ fn simulate(seed: u64) {
         assert!(watch.most_in_flight <= 20, "{} connections, {}", watch.most_in_flight, context());
         for (path, times) in &watch.answered {
             assert_eq!(*times, 1, "{path} was asked {times} times, {}", context());
+            let mut parts = path.trim_start_matches('/').split('/');
+            let stage = if parts.next() == Some("movie") { "movies" } else { "people" };
+            let id = parts.next().unwrap().split(' ').next().unwrap().parse().unwrap();
+            assert!(expected.admitted.contains(&(stage, id)), "{path} has no turn, {}", context());
         }
         // What came with its document is not asked for.
         for edge in edges.iter().filter(|edge| edge.fuse) {
@@ -563,6 +585,7 @@ fn timed(
     (concurrency, buffer, seed): (u32, usize, u64),
     slow: Option<&'static str>,
     memory: u64,
+    kept: Option<&Path>,
 ) -> (BTreeMap<String, Vec<Vec<i64>>>, Duration) {
     let text = format!(
         "version: 1\nname: sim\napi: {{base_url: 'https://sim.test/3', rate: none, connections: 256, timeout: 2m}}\n\
@@ -578,13 +601,14 @@ fn timed(
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async move {
         let mut world = World { per_page: 20, ..World::default() };
-        for film in 1..=films {
+        // Beyond those that are asked for at first there are as many to be found.
+        for film in 1..=2 * films {
             if film % 50 != 0 {
                 world.similar.insert(film, vec![film + 1, film * 7 % films]);
             }
         }
         let started = Instant::now();
-        let (rows, _) = run_over(&plan, Wire { slow, ..wire(world, seed) }, seed).await;
+        let (rows, _) = run_over(&plan, Wire { slow, ..wire(world, seed) }, seed, kept).await;
         (rows, started.elapsed())
     })
 }
@@ -611,18 +635,53 @@ fn one_id_that_takes_a_minute_costs_nothing_elsewhere() {
         (&asked, "/movie/5/similar", 800, 256 << 20),
         (&asked, "/movie/5", 800, 100_000),
     ] {
-        let expected = timed(stages, films, (1, 1, 1), None, 256 << 20).0;
+        let expected = timed(stages, films, (1, 1, 1), None, 256 << 20, None).0;
         assert!(expected["films"].len() > 400);
         for (setting, latencies) in [((7, 1), 1), ((7, 256), 2), ((64, 1), 2), ((64, 256), 1), ((1, 1), 2)] {
             let setting = (setting.0, setting.1, latencies);
-            let (rows, took) = timed(stages, films, setting, Some(slow), memory);
+            let (rows, took) = timed(stages, films, setting, Some(slow), memory, None);
             assert!(rows == expected, "{slow}, {setting:?}: other rows");
             if memory < 1 << 20 || setting.0 == 1 {
                 continue; // One worker is all there is, and little room makes little progress.
             }
-            let (_, without) = timed(stages, films, setting, None, memory);
+            let (_, without) = timed(stages, films, setting, None, memory, None);
             let most = without.max(MINUTE) + Duration::from_secs(2);
             assert!(took <= most, "{slow}, {setting:?}: {took:?}, and {without:?} without the minute");
+        }
+    }
+}
+
+#[test]
+fn one_id_that_takes_a_minute_keeps_the_next_level_waiting_for_nothing_but_its_turn() {
+    let crawl = |max_items: u32| {
+        format!(
+            "  movies: {{kind: fetch, path: '/movie/{{id}}'}}\n  similar: {{kind: expand, items: '.links[] | .id += 400', take: 2, into: movies, \
+             max_depth: 1, max_items: {max_items}}}\n  films: {{kind: project, from: movies, order: arrival, columns: {{id: int64}}, output: {{path: f.parquet}}}}\n"
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (name, max_items) in [("all of it is known to come", 5_000), ("a budget may cut it", 300)] {
+        let run = |slow, kept| {
+            let (mut rows, took) = timed(&crawl(max_items), 400, (7, 64, 1), slow, 256 << 20, kept);
+            for rows in rows.values_mut() {
+                rows.sort();
+            }
+            (rows, took)
+        };
+        let (expected, without) = run(None, None);
+        let (rows, waiting) = run(Some("/movie/3"), None);
+        let kept = folder.path().join(max_items.to_string());
+        let (rows_ahead, ahead) = run(Some("/movie/3"), Some(&kept));
+        assert!(rows == expected && rows_ahead == expected, "{name}: other rows");
+        let level = waiting.saturating_sub(MINUTE);
+        assert!(level > Duration::from_secs(1), "{name}: {waiting:?}, and {without:?} without the minute");
+        if max_items == 5_000 {
+            assert!(ahead < MINUTE + Duration::from_secs(1), "{name}: {ahead:?}, and {waiting:?} without it");
+        } else {
+            assert!(
+                ahead + Duration::from_secs(1) > waiting,
+                "{name}: {ahead:?}, and {waiting:?} without it"
+            );
         }
     }
 }

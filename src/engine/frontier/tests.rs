@@ -17,7 +17,8 @@ fn item(id: u64, parent: &Arc<Value>, rank: u32) -> Item {
 
 /// A loop through one stage that knows its items by `key`.
 fn frontier(key: fn(&Item) -> Key) -> Frontier {
-    Frontier::new(FrontierPlan { keys: vec![Box::new(key)], edges: vec![(Slot(0), u64::MAX)], loops: true })
+    let edges = vec![FrontierEdge { to: Slot(0), max_items: u64::MAX, take: None }];
+    Frontier::new(FrontierPlan { keys: vec![Box::new(key)], edges, loops: true, keeps: true })
 }
 
 fn by_number(item: &Item) -> Key {
@@ -48,7 +49,9 @@ fn bytes_per_key(key: fn(&Item) -> Key, parents: u64, found: u64) -> u64 {
                 rank: 1,
             };
             frontier.shared.admit_fed(&feed, &seed);
-            let Next::Item(parcel) = frontier.next(Slot(0)) else { panic!("it was admitted") };
+            let Next::Errand(Errand::Item(parcel)) = frontier.next(Slot(0)) else {
+                panic!("it was admitted")
+            };
             let first = parents + parent * found;
             let items =
                 (0..found).map(|n| item(spread(first + n), &fields, u32::try_from(n).unwrap())).collect();
@@ -59,7 +62,7 @@ fn bytes_per_key(key: fn(&Item) -> Key, parents: u64, found: u64) -> u64 {
         tokens.clear();
     });
     let mut handed_out = 0;
-    while let Next::Item(parcel) = frontier.next(Slot(0)) {
+    while let Next::Errand(Errand::Item(parcel)) = frontier.next(Slot(0)) {
         handed_out += 1;
         assert!(parcel.value.parent.is_some());
     }
@@ -84,8 +87,9 @@ fn a_key_of_ids_costs_less_than_64_bytes_whatever_it_waits_for() {
 fn what_is_found_is_admitted_by_parent_edge_and_rank_with_what_it_shares() {
     let frontier = Frontier::new(FrontierPlan {
         keys: vec![Box::new(by_number)],
-        edges: vec![(Slot(0), u64::MAX), (Slot(0), 3)],
+        edges: [u64::MAX, 3].map(|max_items| FrontierEdge { to: Slot(0), max_items, take: None }).into(),
         loops: true,
+        keeps: true,
     });
     let (_feed, items) = edge(1);
     let feed = Feed { slot: Slot(0), edge: None, items, eager: false };
@@ -101,7 +105,9 @@ fn what_is_found_is_admitted_by_parent_edge_and_rank_with_what_it_shares() {
                 rank: 1,
             };
             frontier.shared.admit_fed(&feed, &seed);
-            let Next::Item(parcel) = frontier.next(Slot(0)) else { panic!("it was admitted") };
+            let Next::Errand(Errand::Item(parcel)) = frontier.next(Slot(0)) else {
+                panic!("it was admitted")
+            };
             parcel.token.expect("a loop has tokens")
         })
         .into();
@@ -119,7 +125,7 @@ fn what_is_found_is_admitted_by_parent_edge_and_rank_with_what_it_shares() {
     drop(tokens);
     let mut admitted = Vec::new();
     let mut parcels = Vec::new();
-    while let Next::Item(parcel) = frontier.next(Slot(0)) {
+    while let Next::Errand(Errand::Item(parcel)) = frontier.next(Slot(0)) {
         let item = &parcel.value;
         admitted.push(item.fields["id"].as_u64().unwrap());
         let parent = if admitted.len() <= 5 { &large } else { &small };
@@ -128,4 +134,59 @@ fn what_is_found_is_admitted_by_parent_edge_and_rank_with_what_it_shares() {
     }
     // The second edge may admit three: two under the first parent, one under the second.
     assert_eq!(admitted, [10, 11, 14, 12, 13, 22, 20]);
+}
+
+#[test]
+fn what_no_budget_can_cut_is_given_ahead_once_and_comes_again_in_its_turn() {
+    let check = |max_items, take, keeps, expect: &[u64]| {
+        let edges = vec![FrontierEdge { to: Slot(0), max_items, take }];
+        let plan = FrontierPlan { keys: vec![Box::new(by_number)], edges, loops: true, keeps };
+        let frontier = Frontier::new(plan);
+        let (_feed, items) = edge(1);
+        let feed = Feed { slot: Slot(0), edge: None, items, eager: false };
+        let mut tokens = Vec::new();
+        let parent = Arc::new(json!({ "id": 1, "title": "x".repeat(100) }));
+        for id in 1..=3 {
+            frontier.shared.admit_fed(&feed, &item(id, &parent, 1));
+            let Next::Errand(Errand::Item(parcel)) = frontier.next(Slot(0)) else {
+                panic!("it was admitted")
+            };
+            tokens.push(parcel.token.expect("a loop has tokens"));
+        }
+        let found = |token: &Token, ids: &[u64]| {
+            token.found(EdgeId(0), ids.iter().map(|id| item(*id, &parent, 7)).collect());
+        };
+        found(&tokens[2], &[31, 2, 32]);
+        assert!(matches!(frontier.next(Slot(0)), Next::Later), "seeds may come");
+        frontier.shared.feeds_ended();
+        let ahead = || {
+            let given = std::iter::from_fn(|| match frontier.next(Slot(0)) {
+                Next::Errand(Errand::Ahead(fields)) => Some(fields["id"].as_u64().unwrap()),
+                _ => None,
+            });
+            given.collect::<Vec<u64>>()
+        };
+        let mut given = ahead();
+        // Found earlier in the order, under the same item again, and a duplicate.
+        found(&tokens[1], &[21, 31]);
+        given.extend(ahead());
+        found(&tokens[2], &[33]);
+        given.extend(ahead());
+        assert_eq!(given, expect, "at most {max_items}, {take:?} of each");
+        tokens.clear();
+        let admitted = std::iter::from_fn(|| match frontier.next(Slot(0)) {
+            Next::Errand(Errand::Item(parcel)) => Some(parcel.value.fields["id"].as_u64().unwrap()),
+            _ => None,
+        });
+        let all = [21, 31, 32, 33];
+        let most = usize::try_from(max_items).unwrap().min(4);
+        assert_eq!(admitted.collect::<Vec<_>>(), all[..most], "in the order of their parents");
+    };
+    check(20, Some(4), true, &[31, 32, 21, 33]);
+    // Twelve may still be found, and five are parked in the end.
+    check(17, Some(4), true, &[31, 32, 21, 33]);
+    check(16, Some(4), true, &[31, 32, 21]);
+    check(3, Some(4), true, &[]);
+    check(20, None, true, &[]);
+    check(20, Some(4), false, &[]);
 }

@@ -137,6 +137,11 @@ impl Circuit {
         }
     }
 
+    /// Whether the endpoint is probed.
+    pub fn is_open(&self) -> bool {
+        self.state().open.is_some()
+    }
+
     /// An answer was kept from an earlier time. It says nothing of the endpoint now, but that not every item fails.
     pub fn kept(&self) {
         self.state().failed_in_row = 0;

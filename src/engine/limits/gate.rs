@@ -4,7 +4,8 @@
 //! * G1 Answers to requests sent before the gate closed are part of the same step: 64 simultaneous 429s are
 //!   one step of backoff, not 64.
 //! * G2 `Retry-After` is obeyed where it asks for more than nothing; a 0 does not switch backoff off.
-//! * G3 A document that was asked for after the last closing resets the steps.
+//! * G3 A document that was asked for after the last closing resets the steps; one that was asked for between the last
+//!   opening and that closing says that the API answers as much as it allows, and the pauses do not grow.
 //! * G4 After [`TROUBLE_MAX`] without one the gate gives up.
 
 use std::sync::{Mutex, MutexGuard};
@@ -35,6 +36,8 @@ struct State {
     closed_for: Duration,
     /// When the last step was.
     closed_at: Option<Instant>,
+    /// When the gate had opened before that.
+    opened_at: Instant,
     /// When the first closing since the last document was.
     trouble_since: Option<Instant>,
     step: u32,
@@ -58,6 +61,7 @@ impl Gate {
                 shut_at: None,
                 closed_for: Duration::ZERO,
                 closed_at: None,
+                opened_at: Instant::now(),
                 trouble_since: None,
                 step: 0,
             }),
@@ -106,6 +110,7 @@ impl Gate {
         if !same_step {
             state.step += 1;
             state.closed_at = Some(now);
+            state.opened_at = state.open_at.min(now);
         }
         let longer = now + wait > state.open_at;
         if longer {
@@ -121,9 +126,17 @@ impl Gate {
     /// A request that was sent at `sent_at` was answered as it should be.
     pub fn answered(&self, sent_at: Instant) {
         let mut state = self.state();
-        if state.closed_at.is_none_or(|closed_at| sent_at > closed_at) {
-            state.step = 0;
-            state.trouble_since = None;
+        match state.closed_at {
+            Some(closed_at) if sent_at <= closed_at => {
+                if sent_at >= state.opened_at {
+                    state.step = state.step.min(1);
+                    state.trouble_since = Some(closed_at);
+                }
+            }
+            _ => {
+                state.step = 0;
+                state.trouble_since = None;
+            }
         }
     }
 
@@ -218,13 +231,34 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_from_before_the_closing_proves_nothing() {
+    async fn an_answer_from_before_the_last_opening_proves_nothing() {
         let gate = Gate::new(7);
         let before = Instant::now();
-        tokio::time::advance(SECOND).await;
-        gate.close(Instant::now(), None).unwrap();
-        gate.answered(before);
-        assert_eq!(gate.state().step, 1);
+        for step in 1..=3 {
+            tokio::time::advance(SECOND).await;
+            gate.close(Instant::now(), None).unwrap();
+            gate.opened().await;
+            gate.answered(before);
+            assert_eq!(gate.state().step, step);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_do_not_grow_while_some_of_those_who_go_together_are_answered() {
+        let gate = Gate::new(7);
+        let start = Instant::now();
+        for _ in 0..600 {
+            gate.opened().await;
+            // All go at once: the refusals are there before the answers.
+            let sent_at = Instant::now();
+            tokio::time::advance(Duration::from_millis(2)).await;
+            let wait = gate.close(sent_at, None).unwrap().expect("a step of its own");
+            assert!(wait <= STEP_FIRST / 2 + 2 * STEP_FIRST, "{wait:?}");
+            tokio::time::advance(Duration::from_millis(50)).await;
+            gate.answered(sent_at);
+            assert_eq!(gate.state().step, 1);
+        }
+        assert!(start.elapsed() > TROUBLE_MAX, "the gate gives up only where nothing is answered");
     }
 
     #[tokio::test(start_paused = true)]

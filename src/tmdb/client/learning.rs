@@ -39,8 +39,11 @@ impl Client {
         response
     }
 
-    /// Tells of an answer that needed no request.
-    pub(super) fn reused(&self, caller: &Caller, answer: &Answer, from: Origin) {
+    /// Tells of an answer that needed no request now.
+    pub(super) fn reused(&self, caller: &Caller, key: &str, answer: &Answer, from: Origin) {
+        if self.tell_ahead(caller, key, answer) {
+            return;
+        }
         let bytes = match answer {
             Answer::Document { body, .. } => Some(body.len()),
             Answer::Missing { .. } => None,
