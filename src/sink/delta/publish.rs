@@ -115,12 +115,21 @@ pub(in crate::sink) fn stand_of(disk: &Disk, entry: &Entry) -> Result<Stand, Sin
 
 fn stand_here(disk: &Disk, entry: &Entry) -> Result<Stand, SinkError> {
     let table = Table::open(disk, &entry.path)?;
-    if let Some(snapshot) = table.snapshot()?
-        && is_committed(&table, &snapshot, entry)?
+    let snapshot = table.snapshot()?;
+    if let Some(snapshot) = &snapshot
+        && is_committed(&table, snapshot, entry)?
     {
         return Ok(Stand::Committed);
     }
     let job = Job::new(disk, &table, entry)?;
+    if let Some(snapshot) = &snapshot {
+        let schema = columns::to_delta(&entry.path, &job.schema)?;
+        match columns::changes(&entry.path, snapshot, &schema, &job.delta.partition_by) {
+            // Somebody has made of the table what this cannot follow: theirs stays.
+            Err(SinkError::OtherDelta { .. }) => return Ok(Stand::Lost),
+            other => drop(other?),
+        }
+    }
     for (file, facts) in job.load().iter().zip(entry.manifest.files.iter().filter(|file| file.rows > 0)) {
         let mut digest = disk.digest(&entry.staged.join(&file.staged))?;
         if digest.is_none() {

@@ -221,6 +221,32 @@ fn later_load_of_the_same_name_does_not_hide_one_that_is_yet_to_come() {
 }
 
 #[test]
+fn table_that_others_made_another_one_of_is_left_alone_and_reported_as_lost() {
+    let world = world(Mode::Append, true);
+    let journal = operations(Mode::Append, true)
+        .iter()
+        .rposition(|(action, path)| *action == Action::Rename && path.ends_with("publish.json"));
+    world.run(&Disk::with_fault(Fault::DieAt(journal.expect("written") + 1)), 2, &load()).ok();
+    // A column comes that the load does not have.
+    let lock = Lock::acquire(&world.folder.path().join("others"), "nightly").expect("free");
+    let (commit, _) = Commit::open_on(lock, quick(), Duration::ZERO).expect("opens");
+    let mut spec = world.spec();
+    let more = Field::new("votes", DataType::Int64, true);
+    spec.schema = Arc::new(Schema::new(
+        spec.schema.fields().iter().cloned().chain([Arc::new(more)]).collect::<Vec<_>>(),
+    ));
+    let writer = commit.stage(&[spec], "7").expect("stages").pop().expect("one table");
+    let staged = vec![writer.finish().expect("finishes")];
+    commit
+        .publish(staged, &RunFacts { pipeline: "others".to_owned(), ..facts(7, "mock") })
+        .expect("publishes");
+    let (_, recovered) = world.open(&quick()).expect("recovers");
+    assert_eq!((recovered.lost, world.seen()), (vec![world.path()], before().rows));
+    assert_eq!(world.leftovers(), Vec::<String>::new());
+    assert!(world.run(&quick(), 3, &load()).is_err(), "and the next run says why");
+}
+
+#[test]
 fn staged_file_that_somebody_took_away_is_a_lost_table_and_no_wrong_one() {
     let world = world(Mode::Upsert, true);
     let journal = operations(Mode::Upsert, true)

@@ -131,7 +131,7 @@ fn partitions_hold_what_their_names_say_in_every_mode() {
 }
 
 #[test]
-fn sixty_loads_are_readable_and_have_checkpoints() {
+fn many_loads_are_readable_and_have_checkpoints() {
     let world = World::new(Mode::Upsert);
     for run in 1..=23 {
         world.load(run, &rows(&[(run % 5, "a", run, run, None), (100 + run, "b", run, run, None)]));
