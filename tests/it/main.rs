@@ -13,6 +13,7 @@ mod docs;
 mod fusion;
 mod hostile;
 mod https;
+mod lists;
 mod nested;
 mod nights;
 mod recordings;
