@@ -176,7 +176,7 @@ fn sorter(
 }
 
 /// The columns by type.
-fn column_types(schema: &SchemaRef) -> Vec<TableColumn> {
+pub(super) fn column_types(schema: &SchemaRef) -> Vec<TableColumn> {
     let column = |field: &std::sync::Arc<arrow::datatypes::Field>| TableColumn {
         name: field.name().clone(),
         column_type: type_words(field),

@@ -23,3 +23,4 @@ mod scheduling;
 mod sim;
 mod tidy;
 mod torture;
+mod warehouse;
