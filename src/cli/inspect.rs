@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
+use arrow::datatypes::{FieldRef, Fields, Schema};
 use clap::{ValueEnum, ValueHint};
 use serde_json::{Map, Value, json};
 
@@ -15,7 +16,7 @@ use super::runs::{self, RunsError};
 use super::runs_text;
 use crate::sink::{
     Manifest, ReadError, TableFile, first_rows, is_folder, known_manifest, look_through, read_table,
-    type_words,
+    type_words, widest,
 };
 
 /// Most rows that are shown: beyond that a query is the better tool.
@@ -95,7 +96,9 @@ impl Inspected {
 
     /// Nulls of a column, from the files or from the manifest.
     pub(super) fn nulls(&self, column: usize) -> Option<u64> {
-        let from_files: Option<u64> = self.files.iter().map(|file| file.nulls[column]).sum();
+        let name = self.first().schema.field(column).name();
+        let of_file = |file: &TableFile| file.nulls[file.schema.index_of(name).ok()?];
+        let from_files: Option<u64> = self.files.iter().map(of_file).sum();
         from_files.or_else(|| {
             // What was appended to has values that its last run did not count.
             let facts = self.manifest.as_ref()?.columns.get(column)?;
@@ -190,7 +193,10 @@ fn inspect(path: &Path, rows: usize) -> (Vec<Inspected>, Vec<Problem>) {
         table.manifest = known_manifest(&table.path);
         for file in &table.files {
             match first_rows(file, rows - table.rows.len()) {
-                Ok(more) => table.rows.extend(more),
+                Ok(more) => {
+                    let first = table.files[0].schema.fields();
+                    table.rows.extend(more.into_iter().map(|row| aligned(row, &file.schema, first)));
+                }
                 Err(error) => {
                     problems.push(error.into());
                     break;
@@ -201,13 +207,26 @@ fn inspect(path: &Path, rows: usize) -> (Vec<Inspected>, Vec<Problem>) {
     (tables, problems)
 }
 
-/// Files as tables: each its own, but for a folder of parts that all have the same columns.
-fn tables(path: &Path, files: Vec<TableFile>) -> Vec<Inspected> {
+/// A row of a file in the order of `columns`, with nulls for those that the file lacks.
+fn aligned(row: Vec<Value>, file: &Schema, columns: &Fields) -> Vec<Value> {
+    if file.fields() == columns {
+        return row;
+    }
+    let value = |column: &FieldRef| {
+        let place = file.index_of(column.name()).ok();
+        place.and_then(|place| row.get(place)).cloned().unwrap_or_default()
+    };
+    columns.iter().map(value).collect()
+}
+
+/// Files as tables: each its own, but for a folder of parts whose columns go together; the file that has all of them stands first.
+fn tables(path: &Path, mut files: Vec<TableFile>) -> Vec<Inspected> {
     let table = |path: PathBuf, files| Inspected { path, files, manifest: None, rows: Vec::new() };
     let ours = || known_manifest(path).is_some_and(|manifest| manifest.generation.is_some());
-    let parts = (files.len() > 1 || (files.len() == 1 && ours()))
-        && files.iter().all(|file| is_part(&file.path) && file.schema.fields() == files[0].schema.fields());
-    if parts {
+    let parts =
+        (files.len() > 1 || (files.len() == 1 && ours())) && files.iter().all(|file| is_part(&file.path));
+    if parts && let Some(all) = widest(&files) {
+        files[..=all].rotate_right(1);
         return vec![table(path.to_owned(), files)];
     }
     files.into_iter().map(|file| table(file.path.clone(), vec![file])).collect()

@@ -15,6 +15,7 @@ use super::TableSpec;
 use super::assembly::{self, Stand};
 use super::disk::{Disk, folder_of};
 use super::error::{Action, SinkError};
+use super::evolution;
 use super::generation;
 use super::journal::{Entry, Journal, StagedList, sweep_temporaries};
 use super::lock::{Lock, TableLock};
@@ -83,6 +84,7 @@ impl Commit {
         let Layout::Folder(layout) = &spec.layout else {
             return Ok(Place { staged: staged_name(&spec.path), folder: None });
         };
+        evolution::check_before(&self.disk, spec)?;
         self.disk.create_folders(&generation::home(&spec.path))?;
         let folder = StagedFolder {
             generation: generation::name_for(&self.disk, &spec.path, run)?,

@@ -9,6 +9,7 @@
 mod of_arrow;
 mod of_parquet;
 mod value;
+mod widest;
 mod words;
 
 use std::fs::{self, File};
@@ -22,6 +23,7 @@ use serde_json::Value;
 
 use super::encode::FormatError;
 
+pub use widest::widest;
 pub use words::type_words;
 
 /// Endings of files that hold tables, for looking through a folder.
