@@ -164,13 +164,21 @@ impl Seeder {
 
     /// Hands an item to every reader (as a document to those who look at the items themselves), if `where` holds for it.
     pub(super) async fn offer(&self, item: Value) -> Result<(), Stop> {
+        self.offer_all(vec![item]).await
+    }
+
+    /// Does so with each of `items`, whose `where` is evaluated together: a thread for each would cost more than it does.
+    pub(super) async fn offer_all(&self, items: Vec<Value>) -> Result<(), Stop> {
         self.check_limit()?;
-        // Its place in what the seed gives, whether it is wanted or not.
-        let rank = self.next_rank();
-        match self.wanted(item).await {
-            Some(body) => self.hand(&body, rank).await,
-            None => Ok(()),
+        for wanted in self.wanted(items).await {
+            self.check_limit()?;
+            // Its place in what the seed gives, whether it is wanted or not.
+            let rank = self.next_rank();
+            if let Some(body) = wanted {
+                self.hand(&body, rank).await?;
+            }
         }
+        Ok(())
     }
 
     /// The place of the next item in what the seed gives.
@@ -207,23 +215,28 @@ impl Seeder {
         RunError::SeedList { stage: self.caller.stage.to_string(), request, failure: failure.map(Box::new) }
     }
 
-    /// The item as JSON, if `where` holds for it.
-    async fn wanted(&self, item: Value) -> Option<Vec<u8>> {
+    /// Each item as JSON, if `where` holds for it.
+    async fn wanted(&self, items: Vec<Value>) -> Vec<Option<Vec<u8>>> {
         let Some(where_) = self.plan.where_.clone() else {
-            return Some(serde_json::to_vec(&item).expect("a JSON value can be written"));
+            let written = |item| serde_json::to_vec(&item).expect("a JSON value can be written");
+            return items.into_iter().map(|item| Some(written(item))).collect();
         };
         let scope = Arc::clone(&self.context.scope);
-        let (truth, body) = on_thread(move || {
-            let json = Json::from_value(&item);
-            let truth = Scope::without_document(&scope).holds(&where_, Input::Json(&json));
-            (truth, json.to_bytes().to_vec())
+        let (wanted, failed, first) = on_thread(move || {
+            let scope = Scope::without_document(&scope);
+            let (mut failed, mut first) = (0, None);
+            let wanted = items.iter().map(|item| {
+                let json = Json::from_value(item);
+                let truth = scope.holds(&where_, Input::Json(&json));
+                failed += u64::from(truth.error.is_some());
+                first = first.take().or(truth.error);
+                truth.holds.then(|| json.to_bytes().to_vec())
+            });
+            let wanted: Vec<_> = wanted.collect();
+            (wanted, failed, first)
         })
         .await;
-        self.context.expressions_failed(
-            &self.caller.stage,
-            u64::from(truth.error.is_some()),
-            truth.error.as_ref().map(EvalError::short),
-        );
-        truth.holds.then_some(body)
+        self.context.expressions_failed(&self.caller.stage, failed, first.as_ref().map(EvalError::short));
+        wanted
     }
 }

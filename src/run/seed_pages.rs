@@ -175,10 +175,7 @@ impl List {
             self.seeder.outlets.send(ending.port, Parcel::loose(ending.row)).await?;
         }
         let fresh = self.seen.lock().expect("nothing that holds this lock panics").fresh(page.items);
-        for item in fresh {
-            self.seeder.offer(item).await?;
-        }
-        Ok(())
+        self.seeder.offer_all(fresh).await
     }
 
     /// Tells that the list has more than it gave.
