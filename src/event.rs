@@ -74,6 +74,15 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+    /// A list of a seed has more than it gave.
+    ListIncomplete {
+        /// The seed.
+        stage: StageId,
+        /// Its first page, without credential.
+        request: String,
+        /// What is lacking, and why.
+        why: ListLoss,
+    },
     /// A file came whole from the API's file host: an export of ids.
     FileFetched {
         /// The seed.
@@ -238,6 +247,23 @@ pub enum Event {
         bytes: u64,
         /// What no row has a value in.
         empty: Vec<EmptyColumn>,
+    },
+}
+
+/// What a list did not give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListLoss {
+    /// It has more pages than TMDB gives.
+    TooLong {
+        /// So many.
+        pages: u32,
+    },
+    /// It moved faster than it could be read.
+    Restless,
+    /// Entries without a date, which are in no slice of days.
+    Undated {
+        /// About so many.
+        rows: u64,
     },
 }
 

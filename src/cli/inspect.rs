@@ -16,7 +16,7 @@ use super::runs::{self, RunsError};
 use super::runs_text;
 use crate::sink::{
     Manifest, ReadError, TableFile, delta_files, first_rows, is_folder, known_manifest, look_through,
-    read_table, type_words,
+    read_table, type_words, widest,
 };
 
 /// Most rows that are shown: beyond that a query is the better tool.
@@ -238,14 +238,15 @@ fn aligned(row: Vec<Value>, file: &Schema, columns: &Fields) -> Vec<Value> {
     columns.iter().map(value).collect()
 }
 
-/// Files as tables: each its own, but for a folder of parts that all have the same columns.
-fn tables(path: &Path, files: Vec<TableFile>) -> Vec<Inspected> {
+/// Files as tables: each its own, but for a folder of parts whose columns go together; the file that has all of them stands first.
+fn tables(path: &Path, mut files: Vec<TableFile>) -> Vec<Inspected> {
     let table =
         |path: PathBuf, files| Inspected { path, is_delta: false, files, manifest: None, rows: Vec::new() };
     let ours = || known_manifest(path).is_some_and(|manifest| manifest.generation.is_some());
-    let parts = (files.len() > 1 || (files.len() == 1 && ours()))
-        && files.iter().all(|file| is_part(&file.path) && file.schema.fields() == files[0].schema.fields());
-    if parts {
+    let parts =
+        (files.len() > 1 || (files.len() == 1 && ours())) && files.iter().all(|file| is_part(&file.path));
+    if parts && let Some(all) = widest(&files) {
+        files[..=all].rotate_right(1);
         return vec![table(path.to_owned(), files)];
     }
     files.into_iter().map(|file| table(file.path.clone(), vec![file])).collect()

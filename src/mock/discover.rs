@@ -1,81 +1,16 @@
-//! Pages of films that a condition picks out of the whole catalogue: discover, search and the presets.
+//! Films that a condition picks out of the whole catalogue: discover, search and the presets.
 //!
-//! A condition costs one walk over the catalogue; the last few results are kept, so that the pages of one
-//! query cost one walk together. Memory: [`RESULTS_KEPT`] lists of at most 10 000 ids each.
-
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+//! Does not belong here: their pages (`results`). Invariant: a condition says all that its result depends on.
 
 use super::catalogue::{Catalogue, Film};
-use super::dice::mix;
 use super::film_parts;
-use super::lists::{Listed, PER_PAGE};
-use super::request::{PAGE_MAX, Request};
+use super::request::Request;
+use super::results::{Days, Found, Picks, Range};
 use super::vocabulary::GENRES;
-
-/// Results of conditions that are kept.
-const RESULTS_KEPT: usize = 16;
 
 /// First and last day of what `now_playing` and `upcoming` show.
 pub(super) const NOW_PLAYING: (u32, u32) = (20_260_918, 20_261_101);
 pub(super) const UPCOMING: (u32, u32) = (20_261_102, 20_261_125);
-
-/// The ids that a condition picks out, as far as pages reach, and how many there are in all.
-#[derive(Debug)]
-struct Found {
-    ids: Vec<u32>,
-    total: u32,
-}
-
-/// The results of the conditions asked last.
-#[derive(Debug, Default)]
-pub(super) struct Results(Mutex<VecDeque<(String, Arc<Found>)>>);
-
-impl Results {
-    /// A page of the films that `condition` picks, dearest first.
-    pub(super) fn page(
-        &self,
-        catalogue: &Catalogue,
-        request: &Request,
-        page: u32,
-        condition: &Condition<'_>,
-    ) -> Listed {
-        let name = format!("{condition:?}");
-        let kept = |kept: &VecDeque<(String, Arc<Found>)>| {
-            kept.iter().find(|(known, _)| *known == name).map(|(_, found)| Arc::clone(found))
-        };
-        let found = kept(&self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let found = found.unwrap_or_else(|| {
-            let found = Arc::new(condition.walk(catalogue));
-            let mut results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            results.truncate(RESULTS_KEPT - 1);
-            results.push_front((name, Arc::clone(&found)));
-            found
-        });
-        page_of(&found, request, page)
-    }
-}
-
-/// A page as TMDB's cache has it: now and then it is older than the one before, so that a film comes twice;
-/// now and then it is short; and totals need not agree.
-fn page_of(found: &Found, request: &Request, page: u32) -> Listed {
-    let of_query = xxhash_rust::xxh3::xxh3_64(request.get("sort_by").unwrap_or_default().as_bytes());
-    let throw = mix(of_query ^ u64::from(page));
-    let first = ((page - 1).saturating_mul(PER_PAGE)) as usize;
-    let shifted = usize::from(page > 1 && throw.is_multiple_of(10) && first < found.ids.len());
-    let start = (first - shifted).min(found.ids.len());
-    let end = (start + PER_PAGE as usize).min(found.ids.len());
-    let mut ids = found.ids[start..end].to_vec();
-    if throw % 17 == 1 && ids.len() == PER_PAGE as usize {
-        ids.pop();
-    }
-    let moved = page > 1 && throw % 7 == 2 && !matches!(found.total % PER_PAGE, 0 | 19);
-    Listed {
-        ids,
-        total_pages: found.total.div_ceil(PER_PAGE).max(1),
-        total_results: found.total + u32::from(moved),
-    }
-}
 
 /// Which films, and in which order.
 #[derive(Debug, Default)]
@@ -91,12 +26,12 @@ pub(super) struct Condition<'a> {
     crew: Option<Ids>,
     /// In the cast or the crew.
     people: Option<Ids>,
-    vote_count: (Option<u32>, Option<u32>),
+    vote_count: Range,
     /// In 1/10 000.
-    vote_average: (Option<u32>, Option<u32>),
-    runtime: (Option<u32>, Option<u32>),
-    /// Days as `yyyymmdd`, both ends included.
-    dates: (Option<u32>, Option<u32>),
+    vote_average: Range,
+    runtime: Range,
+    /// Days as `yyyymmdd`, of its first release and of any: here they are the same.
+    dates: [Range; 2],
     year: Option<u32>,
     language: Option<&'a str>,
     country: Option<&'a str>,
@@ -179,8 +114,9 @@ impl<'a> Condition<'a> {
     /// `/discover/movie`; filters that are not known are ignored.
     pub(super) fn discover(request: &'a Request) -> Self {
         let number = |name: &str| request.number(name);
-        let range = |name: &str| (number(&format!("{name}.gte")), number(&format!("{name}.lte")));
-        let day = |name: &str| request.get(name).and_then(day);
+        let range = |name: &str| Range(number(&format!("{name}.gte")), number(&format!("{name}.lte")));
+        let day = |name: &str, end: &str| request.get(&format!("{name}.{end}")).and_then(day);
+        let days = |name: &str| Range(day(name, "gte"), day(name, "lte"));
         let ids = |name: &str| request.get(name).map(Ids::new);
         Self {
             genres: ids("with_genres"),
@@ -193,12 +129,9 @@ impl<'a> Condition<'a> {
             crew: ids("with_crew"),
             people: ids("with_people"),
             vote_count: range("vote_count"),
-            vote_average: (decimal(request, "vote_average.gte"), decimal(request, "vote_average.lte")),
+            vote_average: Range(decimal(request, "vote_average.gte"), decimal(request, "vote_average.lte")),
             runtime: range("with_runtime"),
-            dates: (
-                day("primary_release_date.gte").or_else(|| day("release_date.gte")),
-                day("primary_release_date.lte").or_else(|| day("release_date.lte")),
-            ),
+            dates: [days("primary_release_date"), days("release_date")],
             year: number("primary_release_year").or_else(|| number("year")),
             language: request.get("with_original_language"),
             country: request.get("with_origin_country"),
@@ -228,12 +161,12 @@ impl<'a> Condition<'a> {
     /// `/movie/top_rated`.
     pub(super) fn top_rated(request: &Request) -> Self {
         let sort = Sort { by: SortBy::VoteAverage, ascending: false };
-        Self { vote_count: (Some(300), None), sort, ..Self::of(request) }
+        Self { vote_count: Range(Some(300), None), sort, ..Self::of(request) }
     }
 
     /// `/movie/now_playing`, `/movie/upcoming`.
     pub(super) fn released(request: &Request, (first, last): (u32, u32)) -> Self {
-        Self { dates: (Some(first), Some(last)), ..Self::of(request) }
+        Self { dates: [Range(Some(first), Some(last)), Range::default()], ..Self::of(request) }
     }
 
     /// `/keyword/{id}/movies`.
@@ -246,38 +179,14 @@ impl<'a> Condition<'a> {
         Self { companies: Some(Ids { ids: vec![id], any: false }), ..Self::of(request) }
     }
 
-    fn walk(&self, catalogue: &Catalogue) -> Found {
-        let films = catalogue.ids().map(|id| catalogue.facts(id));
-        let matching = films.filter(|film| self.matches(catalogue, film));
-        // A number and an id of each, not its facts: this may be the whole catalogue.
-        let mut found: Vec<(u64, u32)> = matching.map(|film| (self.sort.number(&film), film.id)).collect();
-        match self.sort.by {
-            SortBy::Title => {
-                found.sort_by_cached_key(|&(_, id)| catalogue.original_title(&catalogue.facts(id)));
-            }
-            _ => found.sort_by_key(|&(number, _)| number),
-        }
-        if !self.sort.ascending {
-            found.reverse();
-        }
-        let total = u32::try_from(found.len()).expect("at most the number of films");
-        let reach = (PAGE_MAX * PER_PAGE) as usize;
-        Found { ids: found.iter().take(reach).map(|&(_, id)| id).collect(), total }
-    }
-
     fn matches(&self, catalogue: &Catalogue, film: &Film) -> bool {
-        let within = |(low, high): (Option<u32>, Option<u32>), value: u32| {
-            low.is_none_or(|low| value >= low) && high.is_none_or(|high| value <= high)
-        };
         let has_genre = |id: u32| film.genres().iter().any(|&at| GENRES[usize::from(at)].0 == id);
-        let dated = (self.dates.0.is_none() && self.dates.1.is_none()) || film.date != 0;
         (self.include_adult || !film.adult)
             && (self.include_video || !film.video)
-            && within(self.vote_count, film.vote_count)
-            && within(self.vote_average, film.vote_average)
-            && within(self.runtime, film.runtime)
-            && dated
-            && within(self.dates, film.date)
+            && self.vote_count.holds(film.vote_count)
+            && self.vote_average.holds(film.vote_average)
+            && self.runtime.holds(film.runtime)
+            && self.dates.iter().all(|days| days.holds_day(film.date))
             && self.year.is_none_or(|year| film.date / 10_000 == year)
             && self.language.is_none_or(|language| film.language.code == language)
             && self.country.is_none_or(|country| film.language.country == country)
@@ -291,6 +200,26 @@ impl<'a> Condition<'a> {
                 titled(&catalogue.original_title(film))
                     || catalogue.translated_title(film, "en").is_some_and(|title| titled(&title))
             })
+    }
+}
+
+impl Picks for Condition<'_> {
+    fn walk(&self, catalogue: &Catalogue, days: &Days) -> Found {
+        let [first, any] = self.dates;
+        let ids = days.films(catalogue, first.and(any));
+        let films = ids.map(|id| catalogue.facts(id)).filter(|film| self.matches(catalogue, film));
+        // A number and an id of each, not its facts: this may be the whole catalogue.
+        let mut found: Vec<(u64, u32)> = films.map(|film| (self.sort.number(&film), film.id)).collect();
+        match self.sort.by {
+            SortBy::Title => {
+                found.sort_by_cached_key(|&(_, id)| catalogue.original_title(&catalogue.facts(id)));
+            }
+            _ => found.sort_by_key(|&(number, _)| number),
+        }
+        if !self.sort.ascending {
+            found.reverse();
+        }
+        Found::new(found.into_iter().map(|(_, id)| id))
     }
 }
 

@@ -9,7 +9,7 @@
 //! none of theirs and judges them from outside.
 //!
 //! ```text
-//! server ─ limit ─ fault ─▶ route ─▶ film_body, person_body, tv, lists, discover ─▶ json ─▶ wire
+//! server ─ limit ─ fault ─▶ route ─▶ film_body, person_body, tv, lists, discover ─▶ results ─▶ json ─▶ wire
 //!                             │                │
 //!                             ▼                ▼
 //!                         recordings       catalogue, people, company, marvel, words, vocabulary, dice
@@ -25,6 +25,7 @@ mod config;
 mod connections;
 mod dice;
 mod discover;
+mod discover_tv;
 mod exports;
 mod fault;
 mod film_body;
@@ -37,6 +38,7 @@ mod people;
 mod person_body;
 mod recordings;
 mod request;
+mod results;
 mod route;
 mod server;
 mod stats;

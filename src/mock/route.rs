@@ -7,7 +7,8 @@ use jiff::civil::Date;
 
 use super::answer::{Answer, MAX_AGE, MAX_AGE_SHORT};
 use super::catalogue::{Catalogue, Film};
-use super::discover::{Condition, NOW_PLAYING, Results, UPCOMING};
+use super::discover::{Condition, NOW_PLAYING, UPCOMING};
+use super::discover_tv::SeriesCondition;
 use super::film_body::{self, ItemShape, View, put_date};
 use super::film_parts;
 use super::json::Json;
@@ -15,6 +16,7 @@ use super::lists::{ChangedDays, Listed};
 use super::people::Person;
 use super::person_body::person_external_ids;
 use super::request::{APPEND_MAX, PAGE_MAX, Request};
+use super::results::Results;
 use super::tv::{Series, series_external_ids};
 use super::vocabulary::GENRES;
 
@@ -77,6 +79,7 @@ impl Api {
                 id.parse().ok().and_then(|id| self.keyword_films(&view, request, id))
             }
             ["discover", "movie"] => Some(self.films(&view, request, &Condition::discover(request))),
+            ["discover", "tv"] => Some(self.discovered_series(&view, request)),
             ["search", "movie"] => Some(self.search(&view, request)),
             ["trending", "movie", "day" | "week"] => Some(self.trending(&view, request)),
             ["genre", "movie", "list"] => Some(genres(&view)),
@@ -107,6 +110,12 @@ impl Api {
     fn films(&self, view: &View<'_>, request: &Request, condition: &Condition<'_>) -> Answer {
         let listed = self.listed(view, request, condition);
         kept(|json| view.page_of(json, ItemShape::Plain, &listed))
+    }
+
+    fn discovered_series(&self, view: &View<'_>, request: &Request) -> Answer {
+        let condition = SeriesCondition::discover(request);
+        let listed = self.results.page(&self.catalogue, request, view.page, &condition);
+        kept(|json| view.page_of_series(json, &listed))
     }
 
     fn preset(&self, view: &View<'_>, request: &Request, preset: &str) -> Answer {

@@ -10,9 +10,9 @@ use super::film_body::{
     View, put_date, put_genre_ids, put_genres, put_id, put_image, put_known_date, put_language,
 };
 use super::json::Json;
-use super::lists::{PER_PAGE, put_totals};
+use super::lists::{Listed, PER_PAGE, put_totals};
 use super::people::{Person, credit_id};
-use super::vocabulary::{LANGUAGES, Language};
+use super::vocabulary::{GENRES, LANGUAGES, Language};
 use super::words;
 
 /// Genres that series have too, by place in the list of films' genres.
@@ -22,13 +22,13 @@ const SERIES_GENRES: [u8; 5] = [2, 3, 4, 5, 6];
 #[derive(Debug)]
 pub(super) struct Series {
     pub(super) id: u32,
-    language: &'static Language,
+    pub(super) language: &'static Language,
     year: u32,
     seasons: u32,
     genre: u8,
-    popularity: u32,
+    pub(super) popularity: u32,
     vote_average: u32,
-    vote_count: u32,
+    pub(super) vote_count: u32,
     has_poster: bool,
     ended: bool,
     /// Whether there is a season 0.
@@ -90,8 +90,13 @@ impl Series {
         self.id.wrapping_mul(10).wrapping_add(season)
     }
 
-    fn first_air_date(&self) -> u32 {
+    /// `yyyymmdd`; 0 is unknown.
+    pub(super) fn first_air_date(&self) -> u32 {
         if self.year == 0 { 0 } else { self.year * 10_000 + 920 }
+    }
+
+    pub(super) fn genre_id(&self) -> u32 {
+        GENRES[usize::from(self.genre)].0
     }
 }
 
@@ -331,6 +336,17 @@ impl View<'_> {
             }
         });
         put_totals(json, total.div_ceil(PER_PAGE).max(1), total);
+    }
+
+    /// A page of series.
+    pub(super) fn page_of_series(&self, json: &mut Json, listed: &Listed) {
+        json.put_int("page", self.page);
+        json.key("results").array(|json| {
+            for &id in &listed.ids {
+                json.object(|json| self.series_item(json, &self.catalogue.series_facts(id)));
+            }
+        });
+        put_totals(json, listed.total_pages, listed.total_results);
     }
 
     fn series_item(&self, json: &mut Json, series: &Series) {

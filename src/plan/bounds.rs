@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde_json::json;
 
+use super::slices::{HALVINGS_MAX, PAGE_MAX, PAGES_AGAIN_MAX};
 use super::{ExpandPlan, FetchPlan, FirstPage, Plan, SeedItems, SeedPlan, StageIndex, StageKind};
 use crate::spec::Port;
 
@@ -110,11 +111,18 @@ pub(super) fn bounds(plan: &Plan, outlook: &Outlook) -> Vec<Bounds> {
             // What is not known otherwise does not make known bounds wider.
             let (most, estimate) = (most[index], at_most(estimate[index], most[index]));
             match &stage.kind {
-                StageKind::Seed(seed @ SeedPlan { source: SeedItems::Pages { pages, .. }, .. }) => {
-                    let most = u64::from(*pages);
-                    let estimate =
-                        pages_of(seed, outlook.probed.get(&index)).map(|pages| pages.clamp(1, most));
-                    Bounds { asks: true, least: 1, most: Some(most), estimate: estimate.or(Some(most)) }
+                StageKind::Seed(seed @ SeedPlan { source: SeedItems::Pages { pages, slices, .. }, .. }) => {
+                    let said = pages_of(seed, outlook.probed.get(&index));
+                    if slices.is_some() {
+                        let estimate = pages_in_slices(seed, said, outlook.limit);
+                        return Bounds { asks: true, least: 1, most: None, estimate };
+                    }
+                    let pages = u64::from(*pages);
+                    let estimate = said.map_or(pages, |said| said.clamp(1, pages));
+                    // A list that moves meanwhile is read again in part.
+                    let again = if pages > 1 { pages.min(PAGES_AGAIN_MAX.into()) } else { 0 };
+                    let most = pages + again;
+                    Bounds { asks: true, least: 1, most: Some(most), estimate: Some(estimate) }
                 }
                 StageKind::Seed(seed @ SeedPlan { source: SeedItems::Changes(changes), .. }) => {
                     // How many days have passed, and how much changed in them, is seen when the run starts.
@@ -143,8 +151,11 @@ fn size(plan: &Plan, outlook: &Outlook, index: StageIndex, estimated: bool) -> O
     let known = match &seed.source {
         SeedItems::Listed(items) => Some(items.len() as u64),
         SeedItems::Range { first, last } => Some(range(*first, *last)),
-        SeedItems::Pages { pages, .. } if estimated => {
-            let readable = u64::from(*pages).saturating_mul(PAGE_ITEMS);
+        SeedItems::Pages { pages, slices, .. } if estimated => {
+            let readable = match slices {
+                Some(_) => u64::MAX,
+                None => u64::from(*pages).saturating_mul(PAGE_ITEMS),
+            };
             let probed = outlook.probed.get(&index).and_then(|probe| probe.items);
             probed.map(|items| items.min(readable)).or(seed.estimate)
         }
@@ -163,6 +174,17 @@ fn pages_of(seed: &SeedPlan, probe: Option<&Probe>) -> Option<u64> {
         None if seed.where_.is_none() => seed.estimate.map(|items| items.div_ceil(PAGE_ITEMS)),
         None => None,
     }
+}
+
+/// Requests for a list that is taken apart where it has more pages than TMDB gives, if it has so many.
+fn pages_in_slices(seed: &SeedPlan, said: Option<u64>, limit: Option<u64>) -> Option<u64> {
+    // What `where` leaves out is read without counting.
+    let wanted = limit.filter(|_| seed.where_.is_none()).map(|items| items.div_ceil(PAGE_ITEMS).max(1));
+    let pages = at_most(said, wanted)?;
+    // A slice is half full at least, on the whole; its last page may be, and each was the half of something.
+    let slices = pages / (u64::from(PAGE_MAX) / 2) + 1;
+    let fits = said.is_some_and(|said| said <= u64::from(PAGE_MAX));
+    Some(if fits { pages } else { pages + (2 * slices).max(HALVINGS_MAX) })
 }
 
 /// Requests of each stage but seeds at most, when seeds give `sizes`.

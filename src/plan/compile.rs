@@ -162,7 +162,7 @@ impl Compiler<'_> {
             SeedSource::Path { path, query, pages, items } => {
                 let items = self.default(items.as_ref(), ".results[]");
                 let request = self.request(&path.value, query, &[]);
-                items.map(|items| SeedItems::Pages { request, pages: pages.get(), items })
+                items.map(|items| SeedItems::pages(request, *pages, items))
             }
             SeedSource::File(file) => Some(SeedItems::File(file.clone())),
             SeedSource::Export(export) => Some(SeedItems::Export(export.clone())),

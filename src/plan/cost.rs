@@ -170,8 +170,9 @@ fn unknown(plan: &Plan) -> Vec<String> {
 fn levers(plan: &Plan, stage: StageIndex) -> Vec<String> {
     let mut levers = Vec::new();
     match &plan.stages[stage].kind {
-        StageKind::Seed(SeedPlan { source: SeedItems::Pages { .. }, .. }) => {
-            levers.push(format!("fewer `pages` of `{}`", plan.stages[stage].id));
+        StageKind::Seed(SeedPlan { source: SeedItems::Pages { slices, .. }, .. }) => {
+            let fewer = if slices.is_some() { "a narrower `query`" } else { "fewer `pages`" };
+            levers.push(format!("{fewer} of `{}`", plan.stages[stage].id));
         }
         StageKind::Fetch(_) => {
             for edge in plan.item_edges.iter().filter(|edge| edge.to == stage) {

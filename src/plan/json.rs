@@ -110,8 +110,9 @@ fn stage(plan: &Plan, index: StageIndex, cost: &Cost) -> Value {
     };
     match &stage.kind {
         StageKind::Seed(plan) => {
-            if let SeedItems::Pages { request, pages: most, items: expr } = &plan.source {
-                (asks, pages, items) = (Some(request.to_string()), Some(*most), Some(source(expr)));
+            if let SeedItems::Pages { request, pages: most, items: expr, slices } = &plan.source {
+                (asks, items) = (Some(request.to_string()), Some(source(expr)));
+                pages = slices.is_none().then_some(*most);
             }
             where_ = plan.where_.as_ref().map(source);
             seed = Some(seeds(plan));
@@ -171,7 +172,11 @@ fn seeds(seed: &SeedPlan) -> Value {
     let mut value = match &seed.source {
         SeedItems::Listed(items) => json!({ "from": "file itself", "items": items.len() }),
         SeedItems::Range { first, last } => json!({ "from": "range", "first": first, "last": last }),
-        SeedItems::Pages { .. } => json!({ "from": "path" }),
+        SeedItems::Pages { slices, .. } => json!({
+            "from": "path",
+            "splits_by": slices.as_ref().map(|slices| slices.date),
+            "newest_first": slices.as_ref().map(|slices| slices.newest_first),
+        }),
         SeedItems::File(file) => json!({
             "from": "file",
             "path": file.path.value.to_string_lossy(),

@@ -27,6 +27,7 @@ mod point;
 mod reach;
 mod read;
 mod request;
+mod slices;
 mod slip;
 mod split;
 mod table;
@@ -46,6 +47,7 @@ pub use mermaid::to_mermaid;
 pub use point::{Cargo, PointError};
 pub use read::{read, read_expression};
 pub use request::{Key, Request, RequestTemplate, Unfillable};
+pub use slices::{PAGE_MAX, PAGES_AGAIN_MAX, Slice, Slices};
 pub use split::{FusedPart, IdAt, Parts, split};
 pub use table::{ColumnPlan, TablePlan};
 pub use text::describe;
@@ -184,6 +186,8 @@ pub enum SeedItems {
         pages: u32,
         /// The items of a page.
         items: Expr,
+        /// How the list is taken apart where it has more pages than TMDB gives.
+        slices: Option<Slices>,
     },
     /// Rows of a file.
     File(SeedFile),

@@ -115,6 +115,11 @@ impl RequestTemplate {
         &self.path
     }
 
+    /// The value of a parameter, as written.
+    pub(super) fn value(&self, name: &str) -> Option<String> {
+        self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.to_string())
+    }
+
     /// The request that is sent for `item`.
     ///
     /// # Errors
@@ -167,12 +172,17 @@ impl Request {
     /// The same request for page `page`, unless it is the first.
     #[must_use]
     pub fn page(&self, page: u32) -> Self {
+        if page > 1 { self.with("page", &page.to_string()) } else { self.clone() }
+    }
+
+    /// The same request with another value of a parameter.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
         let mut request = self.clone();
-        if page > 1 {
-            request.query.retain(|(name, _)| name != "page");
-            request.query.push(("page".to_owned(), page.to_string()));
-            request.query.sort();
-        }
+        let name = encode(name, QUERY);
+        request.query.retain(|(known, _)| *known != name);
+        request.query.push((name, encode(value, QUERY)));
+        request.query.sort();
         request
     }
 

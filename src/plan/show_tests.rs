@@ -136,7 +136,7 @@ fn bounds_follow_from_what_is_known() {
         &one("path: /discover/movie, estimate: 1000"),
         unknown(),
         &format!(
-            "ids 1 to 500, about 50; films 0 to ?, about 1000; total 1 to ?, about 1050; time 0.0 s to ?, about 26.2 s at 40/s{fewer}"
+            "ids 1 to ?, about 50; films 0 to ?, about 1000; total 1 to ?, about 1050; time 0.0 s to ?, about 26.2 s at 40/s{fewer}"
         ),
     );
     let probed = Outlook { probed: [(0, Probe { pages: 7, items: Some(130) })].into(), ..Outlook::default() };
@@ -144,8 +144,29 @@ fn bounds_follow_from_what_is_known() {
         &one("path: /discover/movie, pages: 3"),
         probed,
         &format!(
-            "ids 1 to 3; films 0 to ?, about 60; total 1 to ?, about 63; time 0.0 s to ?, about 1.6 s at 40/s{fewer}"
+            "ids 1 to 6, about 3; films 0 to ?, about 60; total 1 to ?, about 63; time 0.0 s to ?, about 1.6 s at 40/s{fewer}"
         ),
+    );
+    // Beyond 500 pages by halves, each of whose first pages is one that counts, or one that is read.
+    let long = Probe { pages: 57_001, items: Some(1_140_006) };
+    check(
+        &one("path: /discover/movie"),
+        Outlook { probed: [(0, long)].into(), ..Outlook::default() },
+        &format!(
+            "ids 1 to ?, about 57459; films 0 to ?, about 1140006; total 1 to ?, about 1197465; time 0.0 s to ?, about 8.3 h at 40/s{fewer}"
+        ),
+    );
+    check(
+        &one("path: /discover/movie"),
+        limit(100),
+        &format!(
+            "ids 1 to ?, about 22; films 0 to 100; total 1 to ?, about 122; time 0.0 s to ?, about 3.0 s at 40/s{fewer}"
+        ),
+    );
+    check(
+        &one("path: /discover/movie"),
+        unknown(),
+        "ids 1 to ?; films 0 to ?; total 1 to ?; time 0.0 s to ? at 40/s; not known beforehand, by `ids`; what tells about how many: `estimate` on `ids` or `--probe`",
     );
     let slow = "  ids: {kind: seed, range: 1..600}\n  films: {kind: fetch, path: '/movie/{id}', rate: 1/s}\n";
     check(

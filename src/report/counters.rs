@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::incomplete::Incomplete;
 use super::kinds::Kinds;
 use super::latency::Latency;
 use super::layout::Layout;
@@ -83,6 +84,7 @@ struct Rare {
     failure_kinds: Kinds,
     gate: Option<(u16, Instant)>,
     found_rate: Option<f64>,
+    lists: Incomplete,
     tables: HashMap<StageId, Table>,
     /// Why the first expression of a stage failed.
     reasons: HashMap<StageId, String>,
@@ -157,6 +159,7 @@ impl Counters {
             failures: rare.failures.clone(),
             absences: rare.absences.clone(),
             found_rate: rare.found_rate,
+            incomplete: rare.lists.clone(),
             failure_kinds: rare.failure_kinds.counts().clone(),
             gate: rare.gate.filter(|(_, until)| *until > now).map(|(status, until)| (status, until - now)),
         }
@@ -200,6 +203,7 @@ impl Listener for Counters {
                 add(&self.stage(stage).admitted, 1);
             }
             Event::RowsSkipped { stage, count } => add(&self.stage(stage).skipped, *count),
+            Event::ListIncomplete { stage, request, why } => self.rare().lists.note(stage, request, *why),
             Event::RequestSent { stage } => {
                 self.sent();
                 add(&self.stage(stage).requests, 1);

@@ -19,6 +19,9 @@ impl Listener for Log {
             Event::StageStarted { stage, buffer, .. } => debug!(%stage, buffer, "stage started"),
             Event::ItemSeeded { stage } => debug!(%stage, "item seeded"),
             Event::RowsSkipped { stage, count } => debug!(%stage, count, "rows skipped"),
+            Event::ListIncomplete { stage, request, why } => {
+                warn!(%stage, request, ?why, "list incomplete");
+            }
             Event::FileFetched { stage, file, bytes } => info!(%stage, file, bytes, "file fetched"),
             Event::ItemAdmitted { stage } => debug!(%stage, "item admitted"),
             Event::RequestSent { stage } => debug!(%stage, "request sent"),

@@ -18,6 +18,7 @@ mod counters;
 mod figures;
 mod history;
 mod html;
+mod incomplete;
 mod kinds;
 mod latency;
 mod layout;

@@ -67,6 +67,8 @@ pub struct Record {
     pub tables: Vec<TableRecord>,
     /// The first failures.
     pub failures: Vec<FailureRecord>,
+    /// The first lists of seeds that have more than they gave, in words.
+    pub incomplete_lists: Vec<String>,
     /// Failed items and attempts by kind.
     pub failure_kinds: BTreeMap<String, u64>,
     /// How it went over time.

@@ -77,6 +77,7 @@ impl Record {
             edges: edges.collect(),
             tables: tables.collect(),
             failures: failures.collect(),
+            incomplete_lists: snapshot.incomplete.lines(),
             failure_kinds: snapshot.failure_kinds.clone(),
             series: SeriesRecord::new(history, &names),
         }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::figures::real;
+use super::incomplete::Incomplete;
 use super::layout::Layout;
 use crate::event::{ColumnLoss, EmptyColumn, Hours};
 
@@ -72,6 +73,8 @@ pub struct Snapshot {
     pub gate: Option<(u16, Duration)>,
     /// The rate that was found, in requests a second, where the file leaves it to be found.
     pub found_rate: Option<f64>,
+    /// Lists that have more than they gave.
+    pub incomplete: Incomplete,
 }
 
 /// A run that goes on.

@@ -45,6 +45,7 @@ pub fn summary(snapshot: &Snapshot, ending: Ending, allowed: Option<Rate>, again
     tables(&mut text, snapshot);
     requests(&mut text, snapshot, allowed);
     list(&mut text, "what did not fit", &misfits(snapshot), LINES_MAX);
+    list(&mut text, "what lists did not give", &snapshot.incomplete.lines(), LINES_MAX);
     list(&mut text, "what is empty", &empty(snapshot), LINES_MAX);
     list(&mut text, "what was probed", &probed(snapshot), LINES_MAX);
     for (title, lines) in [failed(snapshot), missing(snapshot)] {

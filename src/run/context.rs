@@ -10,10 +10,10 @@ use super::follow::{Failures, Follow};
 use super::rows::{self, Ending};
 use super::tally::Tally;
 pub(super) use crate::engine::on_thread;
-use crate::engine::{Demand, Memory, Turn};
+use crate::engine::{Demand, Memory, Turn, Workers};
 use crate::event::{Account, Event, Listener};
 use crate::plan::expr::RunScope;
-use crate::plan::{Item, RequestTemplate};
+use crate::plan::{Item, RequestTemplate, StagePlan};
 use crate::spec::StageId;
 use crate::tmdb::{Answer, AskError, Caller, Client, Failure, Reason};
 
@@ -137,5 +137,16 @@ impl Context {
             let (stage, reason) = (stage.clone(), reason.unwrap_or_default());
             self.listener.hear(&Event::ExpressionFailed { stage, count, reason });
         }
+    }
+}
+
+/// Who asks on behalf of a stage, with a lane of its own in the budget.
+pub(super) fn caller(stage: &StagePlan, client: &Client, account: &Arc<Account>) -> Caller {
+    Caller {
+        stage: stage.id.clone(),
+        lane: client.lane(stage.rate, stage.share),
+        workers: stage.adaptive.then(|| Arc::new(Workers::adaptive(stage.hands().working))),
+        timeout: stage.timeout,
+        account: Arc::clone(account),
     }
 }

@@ -23,7 +23,7 @@ use crate::plan::expr::{EvalError, FieldSet, Json};
 use crate::plan::{Document, ExpandPlan, FirstPage, Item, Parts};
 use crate::project::{ExpandRule, Found, prune};
 use crate::spec::Port;
-use crate::tmdb::{Answer, Caller, pages_of};
+use crate::tmdb::{Answer, Caller, Said};
 
 /// Where the items of an expand go beside `.found`.
 pub(super) struct ItemOutlet {
@@ -233,7 +233,8 @@ impl Expander {
         let template = self.plan.request.as_ref().expect("asked only where there is a request");
         let mut page = if first.is_some() { 2 } else { 1 };
         let mut answers: Vec<Bytes> = first.into_iter().collect();
-        while answers.first().map_or(1, |first| pages_of(first, self.plan.pages)) >= page {
+        let pages = |first: &Bytes| Said::read(first).readable(self.plan.pages);
+        while answers.first().map_or(1, pages) >= page {
             match self.context.ask(&self.caller, template, item, page, turn).await? {
                 Ok((_, Answer::Document { body, .. })) => answers.push(body),
                 Ok((key, Answer::Missing { fetched_at })) => {

@@ -5,12 +5,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use super::context::{Context, on_thread};
+use super::context::{Context, caller, on_thread};
 use super::ending::join;
 use super::error::RunError;
 use super::expand::{Expander, ItemOutlet};
@@ -25,16 +24,16 @@ use super::table::{TableSink, table};
 use super::tally::Tally;
 use crate::engine::{
     Crew, Demand, EdgeId, Errand, Feed, Frontier, FrontierEdge, FrontierPlan, KeyOf, Memory, Parcel,
-    Receiver, Slot, Workers, edge, run_stage,
+    Receiver, Slot, edge, run_stage,
 };
-use crate::event::{Account, Event, Gauge, Listener};
+use crate::event::{Event, Gauge, Listener};
 use crate::plan::expr::{FieldSet, RunScope};
 use crate::plan::{
     Document, Hands, ItemEdge, Plan, SEED_BUFFER, Source, StageIndex, StageKind, StagePlan, TablePlan,
 };
 use crate::project::ExpandRule;
 use crate::spec::Port;
-use crate::tmdb::{Caller, Client};
+use crate::tmdb::Client;
 
 /// What a run needs beside its plan.
 pub struct FlowOptions {
@@ -175,10 +174,8 @@ pub(super) fn start(
         match &stage.kind {
             StageKind::Seed(seed) => {
                 let readers = wires.seed_readers.remove(&index).unwrap_or_default();
-                let left = AtomicU64::new(context.limit.unwrap_or(u64::MAX));
-                let (plan, caller) = (seed.clone(), caller(stage, &context.client, &account));
-                let given = AtomicU64::new(0);
-                let seeder = Seeder { plan, caller, hands, readers, outlets, context, left, given };
+                let caller = caller(stage, &context.client, &account);
+                let seeder = Seeder::new(seed.clone(), caller, hands, readers, outlets, context);
                 let file = files.remove(&index);
                 crew.spawn(name, async move { done(seeder.run(file).await) });
             }
@@ -226,17 +223,6 @@ pub(super) fn start(
                 crew.spawn(name, async move { done(task.await) });
             }
         }
-    }
-}
-
-/// Who asks on behalf of a stage, with a lane of its own in the budget.
-pub(super) fn caller(stage: &StagePlan, client: &Client, account: &Arc<Account>) -> Caller {
-    Caller {
-        stage: stage.id.clone(),
-        lane: client.lane(stage.rate, stage.share),
-        workers: stage.adaptive.then(|| Arc::new(Workers::adaptive(stage.hands().working))),
-        timeout: stage.timeout,
-        account: Arc::clone(account),
     }
 }
 

@@ -96,6 +96,7 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
     let follows = followed(&job.plan).next().is_some();
     let refreshes = followed(&job.plan).any(|(_, _, refreshes)| refreshes);
     let (keep, within) = (job.plan.api.keep, job.plan.api.resume_within);
+    let memory = job.plan.memory;
     let Started { commit, writers, recovered, logical, documents, marks, follow } =
         on_thread(move || -> Result<_, RunError> {
             let lock = Lock::acquire(&state, &pipeline)?;
@@ -120,7 +121,7 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
                 Some(_) => Some(Documents::open(commit.lock(), &logical)?),
                 None => None,
             };
-            let writers = commit.stage(&specs, &logical.record.run)?;
+            let writers = TableWriter::within(commit.stage(&specs, &logical.record.run)?, memory);
             Ok(Started { commit, writers, recovered, logical, documents, marks, follow })
         })
         .await?;

@@ -28,6 +28,8 @@ mod seed;
 mod seed_changes;
 mod seed_export;
 mod seed_file;
+mod seed_lists;
+mod seed_pages;
 mod seed_refresh;
 mod show;
 mod sight;

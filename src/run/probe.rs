@@ -5,15 +5,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::context::caller;
 use super::error::RunError;
-use super::flow::caller;
 use crate::engine::Budget;
 use crate::event::Listener;
 use crate::plan::{Plan, Probe, SeedItems, SeedPlan, StageIndex, StageKind};
-use crate::tmdb::{Answer, AskError, Client, Transport};
+use crate::tmdb::{Answer, AskError, Client, Said, Transport};
 
 /// Asks for the first page of every seed's list. `seed` is for the dice of backoff.
 ///
@@ -52,15 +51,8 @@ pub async fn probe(
 
 /// What a first page says of its list; a body without such numbers is a list of one page.
 fn said(body: &[u8], counts: bool) -> Probe {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Page {
-        total_pages: Value,
-        total_results: Value,
-    }
-    let page: Page = serde_json::from_slice(body).unwrap_or_default();
-    let items = page.total_results.as_u64().filter(|_| counts);
-    Probe { pages: page.total_pages.as_u64().unwrap_or(1).max(1), items }
+    let said = Said::read(body);
+    Probe { pages: said.pages.into(), items: said.rows.filter(|_| counts) }
 }
 
 #[cfg(test)]

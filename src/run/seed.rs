@@ -1,6 +1,5 @@
 //! A seed at work: items from nothing, in order, each kept only as far as its readers need it.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,15 +9,14 @@ use serde_json::{Value, json};
 use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::outlets::Outlets;
-use super::rows::Ending;
 use super::seed_file::SeedFile;
-use crate::engine::{Closed, Parcel, Sender, Turn, Work, Workers, edge, run_stage};
-use crate::event::{Account, Activity, Event};
+use crate::engine::{Closed, Parcel, Sender, edge};
+use crate::event::{Activity, Event};
 use crate::plan::expr::{EvalError, FieldSet, Input, Json, Scope};
 use crate::plan::{Document, Hands, Item, RequestTemplate, SeedItems, SeedPlan};
 use crate::project::prune;
 use crate::spec::Port;
-use crate::tmdb::{Answer, Caller, Failure, pages_of};
+use crate::tmdb::{Caller, Failure};
 
 /// A fetch that reads a seed.
 pub(super) struct SeedReader {
@@ -44,14 +42,6 @@ pub(super) struct Seeder {
     pub given: AtomicU64,
 }
 
-/// One page of a seed's list.
-pub(super) struct Page {
-    items: Vec<Value>,
-    ended: Option<Ending>,
-    /// How many pages there are to read, by this one.
-    pages: u32,
-}
-
 /// Why a seed stops before its source ends.
 pub(super) enum Stop {
     /// `--limit` is reached.
@@ -73,6 +63,19 @@ impl From<RunError> for Stop {
 }
 
 impl Seeder {
+    /// One that has given nothing yet.
+    pub fn new(
+        plan: SeedPlan,
+        caller: Caller,
+        hands: Hands,
+        readers: Vec<SeedReader>,
+        outlets: Outlets,
+        context: Arc<Context>,
+    ) -> Self {
+        let left = AtomicU64::new(context.limit.unwrap_or(u64::MAX));
+        Self { plan, caller, hands, readers, outlets, context, left, given: AtomicU64::new(0) }
+    }
+
     /// Hands out every item; of the open `file`, if the seed has one.
     pub(super) async fn run(self, file: Option<SeedFile>) -> Result<(), RunError> {
         let seeder = Arc::new(self);
@@ -159,36 +162,23 @@ impl Seeder {
         handed_out
     }
 
-    /// Reads the first page, then as many more as it says there are, several at once and in order.
-    async fn hand_out_pages(self: Arc<Self>) -> Result<(), Stop> {
-        let alone = (self.caller.account.open(1), self.caller.account.begin());
-        let first = Arc::clone(&self).work(1, Turn::alone()).await?;
-        drop(alone);
-        let pages = first.pages;
-        self.deliver(first).await?;
-        let (numbers, queue) = edge(1);
-        let count = async move {
-            for page in 2..=pages {
-                // Closed: the reading has stopped, and says why.
-                if numbers.send(page).await.is_err() {
-                    return;
-                }
-            }
-        };
-        let hands = self.hands;
-        let ((), read) = tokio::join!(count, run_stage(hands, queue, self, || false));
-        read
-    }
-
     /// Hands an item to every reader (as a document to those who look at the items themselves), if `where` holds for it.
     pub(super) async fn offer(&self, item: Value) -> Result<(), Stop> {
+        self.offer_all(vec![item]).await
+    }
+
+    /// Does so with each of `items`, whose `where` is evaluated together: a thread for each would cost more than it does.
+    pub(super) async fn offer_all(&self, items: Vec<Value>) -> Result<(), Stop> {
         self.check_limit()?;
-        // Its place in what the seed gives, whether it is wanted or not.
-        let rank = self.next_rank();
-        match self.wanted(item).await {
-            Some(body) => self.hand(&body, rank).await,
-            None => Ok(()),
+        for wanted in self.wanted(items).await {
+            self.check_limit()?;
+            // Its place in what the seed gives, whether it is wanted or not.
+            let rank = self.next_rank();
+            if let Some(body) = wanted {
+                self.hand(&body, rank).await?;
+            }
         }
+        Ok(())
     }
 
     /// The place of the next item in what the seed gives.
@@ -225,108 +215,28 @@ impl Seeder {
         RunError::SeedList { stage: self.caller.stage.to_string(), request, failure: failure.map(Box::new) }
     }
 
-    /// The item as JSON, if `where` holds for it.
-    async fn wanted(&self, item: Value) -> Option<Vec<u8>> {
+    /// Each item as JSON, if `where` holds for it.
+    async fn wanted(&self, items: Vec<Value>) -> Vec<Option<Vec<u8>>> {
         let Some(where_) = self.plan.where_.clone() else {
-            return Some(serde_json::to_vec(&item).expect("a JSON value can be written"));
+            let written = |item| serde_json::to_vec(&item).expect("a JSON value can be written");
+            return items.into_iter().map(|item| Some(written(item))).collect();
         };
         let scope = Arc::clone(&self.context.scope);
-        let (truth, body) = on_thread(move || {
-            let json = Json::from_value(&item);
-            let truth = Scope::without_document(&scope).holds(&where_, Input::Json(&json));
-            (truth, json.to_bytes().to_vec())
+        let (wanted, failed, first) = on_thread(move || {
+            let scope = Scope::without_document(&scope);
+            let (mut failed, mut first) = (0, None);
+            let wanted = items.iter().map(|item| {
+                let json = Json::from_value(item);
+                let truth = scope.holds(&where_, Input::Json(&json));
+                failed += u64::from(truth.error.is_some());
+                first = first.take().or(truth.error);
+                truth.holds.then(|| json.to_bytes().to_vec())
+            });
+            let wanted: Vec<_> = wanted.collect();
+            (wanted, failed, first)
         })
         .await;
-        self.context.expressions_failed(
-            &self.caller.stage,
-            u64::from(truth.error.is_some()),
-            truth.error.as_ref().map(EvalError::short),
-        );
-        truth.holds.then_some(body)
+        self.context.expressions_failed(&self.caller.stage, failed, first.as_ref().map(EvalError::short));
+        wanted
     }
-}
-
-/// The pages of a list: numbers in, items out.
-impl Work for Seeder {
-    type In = u32;
-    type Out = Page;
-    type Stashed = Infallible;
-    type Error = Stop;
-
-    fn workers(&self) -> Option<Arc<Workers>> {
-        self.caller.workers.clone()
-    }
-
-    async fn work(self: Arc<Self>, page: u32, turn: Turn) -> Result<Page, Stop> {
-        let SeedItems::Pages { request, pages: wanted, items } = &self.plan.source else {
-            unreachable!("only a list has pages")
-        };
-        let item = Item::seed(json!({ "page": page }));
-        let none = |ending| Page { items: Vec::new(), ended: Some(ending), pages: 1 };
-        let body = match self.context.ask(&self.caller, request, &item, page, &turn).await? {
-            Ok((_, Answer::Document { body, .. })) => body,
-            // Without its first page there is no list, and what was published would be empty.
-            Ok((key, Answer::Missing { .. })) if page == 1 => {
-                return Err(self.without_list(key, None).into());
-            }
-            Err(unanswered) if page == 1 => {
-                return Err(self.without_list(unanswered.key, Some(unanswered.failure)).into());
-            }
-            Ok((key, Answer::Missing { fetched_at })) => {
-                return Ok(none(self.context.missing(&self.caller, &item, key, fetched_at)));
-            }
-            Err(unanswered) => return Ok(none(self.context.failed(&self.caller, &item, &unanswered)?)),
-        };
-        self.context.tally.answered();
-        let pages = pages_of(&body, *wanted);
-        let (scope, items) = (Arc::clone(&self.context.scope), items.clone());
-        let (items, error) = on_thread(move || {
-            let json = match Json::parse(&body) {
-                Ok(json) => json,
-                Err(fault) => return (Vec::new(), Some(EvalError::from(fault))),
-            };
-            let items = Scope::without_document(&scope).items(&items, Input::Json(&json));
-            let values = items.values.iter().map(|item| object(item.to_value())).collect();
-            (values, items.error)
-        })
-        .await;
-        self.context.expressions_failed(
-            &self.caller.stage,
-            u64::from(error.is_some()),
-            error.as_ref().map(EvalError::short),
-        );
-        Ok(Page { items, ended: None, pages })
-    }
-
-    fn account(&self) -> &Arc<Account> {
-        &self.caller.account
-    }
-
-    async fn deliver(&self, page: Page) -> Result<(), Stop> {
-        if let Some(ending) = page.ended {
-            self.outlets.send(ending.port, Parcel::loose(ending.row)).await?;
-        }
-        for item in page.items {
-            self.offer(item).await?;
-        }
-        Ok(())
-    }
-
-    /// A list has at most 500 pages, which wait where they are.
-    fn bytes(&self, _: &Page) -> usize {
-        0
-    }
-
-    async fn stash(self: Arc<Self>, page: Page) -> Result<Infallible, Page> {
-        Err(page)
-    }
-
-    async fn restore(&self, stashed: Infallible, _: Turn) -> Result<Page, Stop> {
-        match stashed {}
-    }
-}
-
-/// An item is an object; anything else is the `id` of one.
-fn object(value: Value) -> Value {
-    if value.is_object() { value } else { json!({ "id": value }) }
 }

@@ -11,7 +11,8 @@
 //! pages fails the run and is read again by the next; what stands in a list while all of it is read is found, though its rows
 //! move up as others go.
 //!
-//! Pages are asked for one after the other: a day has about a hundred, and only so does it show when rows move up.
+//! Pages are asked for one after the other: a day has about a hundred. Which are read again says `crate::tmdb::Moves`, as for every
+//! list.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -21,14 +22,12 @@ use serde_json::{Value, json};
 use super::error::RunError;
 use super::seed::{Seeder, Stop};
 use crate::engine::Parcel;
-use crate::plan::{ChangesPlan, FIRST_DAY, Item, LAST_DAY};
+use crate::plan::{ChangesPlan, FIRST_DAY, Item, LAST_DAY, PAGE_MAX};
 use crate::spec::Port;
-use crate::tmdb::{Answer, AskError, ChangesPage, PAGE_MAX, Window, windows};
+use crate::tmdb::{Answer, AskError, ChangesPage, Moves, Window, windows};
 
 /// Rows of a page.
 const PAGE_ROWS: u64 = 100;
-/// Pages of one list that are read again because it became shorter while it was read.
-const AGAIN_MAX: u32 = 100;
 
 /// Why a list of changes cannot be followed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +69,13 @@ struct Ids {
 }
 
 impl Ids {
+    /// The ids of a page that came at `at`, and whether each is gone.
+    fn add_all(&mut self, ids: Vec<(u64, bool)>, at: Timestamp) {
+        for (id, gone) in ids {
+            self.add(id, gone.then_some(at));
+        }
+    }
+
     fn add(&mut self, id: u64, gone: Option<Timestamp>) {
         let place = *self.places.entry(id).or_insert_with(|| {
             self.all.push(Changed { id, gone: None });
@@ -125,7 +131,7 @@ impl Seeder {
     }
 
     /// Whether somebody only looks at the seed (`show`): one page is enough for that.
-    fn looks(&self) -> bool {
+    pub(super) fn looks(&self) -> bool {
         self.context.follow.started_at.is_none()
     }
 
@@ -137,13 +143,10 @@ impl Seeder {
         ids: &mut Ids,
     ) -> Result<Option<[Window; 2]>, RunError> {
         let days = json!({ FIRST_DAY: window.first.to_string(), LAST_DAY: window.last.to_string() });
-        let (mut number, mut rows, mut again, mut read_to) = (1_u32, 0_u64, 0_u32, 0_u32);
+        let (mut moves, mut number, mut last) = (Moves::new(PAGE_ROWS, PAGE_MAX), 1_u32, String::new());
         loop {
-            let (request, page, at) = self.changes_page(plan, &days, number, number <= read_to).await?;
-            read_to = read_to.max(number);
-            for (id, gone) in page.ids {
-                ids.add(id, gone.then_some(at));
-            }
+            let (request, page, at) = self.changes_page(plan, &days, number, false).await?;
+            ids.add_all(page.ids, at);
             if self.looks() {
                 return Ok(None);
             }
@@ -153,22 +156,23 @@ impl Seeder {
                     None => Err(self.unfollowed(ChangesError::TooLong { request, pages: page.pages })),
                 };
             }
-            // Rows that went let those behind them move up, to pages that were read before.
-            let gone = rows.saturating_sub(page.rows);
-            rows = page.rows;
-            if gone > 0 && number > 1 {
-                let back = u32::try_from(gone.div_ceil(PAGE_ROWS)).unwrap_or(u32::MAX).min(number - 1);
-                again += back;
-                if again > AGAIN_MAX {
-                    return Err(self.unfollowed(ChangesError::Restless { request }));
-                }
-                number -= back;
-            } else if number >= page.pages {
-                return Ok(None);
-            } else {
-                number += 1;
+            moves.note(number, Some(page.rows));
+            if number >= page.pages {
+                break;
             }
+            number += 1;
         }
+        // Rows that went let those behind them move up, to pages that were read before.
+        while let Some(number) = moves.again() {
+            let (request, page, at) = self.changes_page(plan, &days, number, true).await?;
+            ids.add_all(page.ids, at);
+            moves.note_again(Some(page.rows));
+            last = request;
+        }
+        if moves.is_restless() {
+            return Err(self.unfollowed(ChangesError::Restless { request: last }));
+        }
+        Ok(None)
     }
 
     /// One page, with its request and the time of its answer. Its few kilobytes, one page at a time, wait for no memory.

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use super::disk::{Digest, Disk};
 use super::error::SinkError;
+use super::evolution;
 use super::facts::{FileFacts, Generation};
 use super::generation;
 use super::journal::Entry;
@@ -79,13 +80,7 @@ fn continue_from(
     folder: &Path,
     table: &Path,
 ) -> Result<(), SinkError> {
-    check_partitions(manifest, before, table)?;
-    if manifest.schema_fingerprint != before.schema_fingerprint {
-        return Err(SinkError::OtherColumns {
-            path: table.to_path_buf(),
-            difference: difference(before, manifest),
-        });
-    }
+    evolution::check_after(manifest, before, table)?;
     // A file without rows is for the columns of a table without others.
     let (empty, mut own): (Vec<FileFacts>, Vec<FileFacts>) =
         manifest.files.drain(..).partition(|file| file.rows == 0 && !before.files.is_empty());
@@ -118,39 +113,6 @@ fn continue_from(
         disk.share(&from.join(&file.path), &to)?;
     }
     folders.iter().try_for_each(|folder| disk.sync_folder(folder))
-}
-
-fn check_partitions(manifest: &Manifest, before: &Manifest, table: &Path) -> Result<(), SinkError> {
-    let columns = |manifest: &Manifest| match &manifest.generation {
-        Some(generation) if !generation.partition_by.is_empty() => {
-            let names: Vec<String> = generation.partition_by.iter().map(|name| format!("`{name}`")).collect();
-            names.join(", ")
-        }
-        _ => "nothing".to_owned(),
-    };
-    let (published, wanted) = (columns(before), columns(manifest));
-    if published == wanted {
-        return Ok(());
-    }
-    Err(SinkError::OtherPartitions { path: table.to_path_buf(), published, wanted })
-}
-
-/// The first column in which two tables differ.
-fn difference(before: &Manifest, now: &Manifest) -> String {
-    let says = |manifest: &Manifest, index: usize| match manifest.schema.get(index) {
-        Some(column) => {
-            let required = if column.required { " required" } else { "" };
-            format!("`{}` {}{required}", column.name, column.column_type)
-        }
-        None => "no further column".to_owned(),
-    };
-    (0..=before.schema.len().max(now.schema.len()))
-        .map(|index| (says(before, index), says(now, index)))
-        .find(|(there, wanted)| there != wanted)
-        .map_or_else(
-            || "they were declared differently".to_owned(),
-            |(there, wanted)| format!("{there} is there, {wanted} would come"),
-        )
 }
 
 impl Manifest {

@@ -16,6 +16,7 @@ use super::commit_delta::{check_delta, staged_deltas};
 use super::delta;
 use super::disk::{Disk, folder_of};
 use super::error::{Action, SinkError};
+use super::evolution;
 use super::generation;
 use super::journal::{Entry, Journal, StagedList, sweep_temporaries};
 use super::lock::{Lock, TableLock};
@@ -99,6 +100,7 @@ impl Commit {
                 });
             }
         };
+        evolution::check_before(&self.disk, spec)?;
         self.disk.create_folders(&generation::home(&spec.path))?;
         let folder = StagedFolder {
             generation: generation::name_for(&self.disk, &spec.path, run)?,

@@ -26,6 +26,7 @@ mod delta_entry;
 mod disk;
 mod encode;
 mod error;
+mod evolution;
 mod facts;
 mod folder;
 mod generation;
@@ -75,7 +76,7 @@ pub use parquet_file::{ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS};
 pub use ranges::KeyRange;
 pub use read::{
     FOLDER_FILES_MAX, FileFormat, Folder, ReadError, TableFile, delta_files, first_rows, is_folder,
-    look_through, read_table, type_words,
+    look_through, read_table, type_words, widest,
 };
 pub use schema::fingerprint;
 pub use staged::StagedTable;

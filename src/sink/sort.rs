@@ -30,9 +30,22 @@ use super::arrow_file::bytes_of;
 use super::encode::{CHUNK_ROWS, FormatError};
 use super::error::{Action, SinkError};
 
-/// Bytes of the rows that a table holds before it sorts them into a run: an eighth of the default memory budget of a
-/// process (256 MiB). A million films of fifteen columns make a dozen runs.
-pub(super) const HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of the rows that a table holds before it sorts them into a run, where nobody says more: an eighth of the default
+/// memory budget of a process (256 MiB). A million films of fifteen columns make a dozen runs.
+const HELD_BYTES: usize = 32 * 1024 * 1024;
+
+/// What they hold at least: less would be a file for every few rows.
+const HELD_BYTES_MIN: usize = 1024 * 1024;
+
+/// The share of the memory budget that tables sort in, all together: sorting takes keys and places beside the rows, and bodies need
+/// the rest.
+const BUDGET_SHARE: u64 = 8;
+
+/// Bytes of rows that each of `tables` sorted tables may hold within a budget.
+pub(super) fn share(memory_bytes: u64, tables: usize) -> usize {
+    let share = memory_bytes / BUDGET_SHARE / (tables.max(1) as u64);
+    usize::try_from(share).unwrap_or(usize::MAX).max(HELD_BYTES_MIN)
+}
 
 /// Runs of one level that are merged into one of the next: as many as can be read side by side in the memory of one run.
 const FAN_IN: usize = 16;
@@ -96,7 +109,7 @@ impl Sorter {
             keys: Keys { converter, columns: by.iter().map(|by| by.column).collect() },
             held: Vec::new(),
             held_bytes: 0,
-            held_bytes_max: HELD_BYTES_MAX,
+            held_bytes_max: HELD_BYTES,
             levels: Vec::new(),
             schema: schema.clone(),
             table: table.to_owned(),
@@ -104,7 +117,7 @@ impl Sorter {
         })
     }
 
-    #[cfg(test)]
+    /// The same with so many bytes of rows held.
     pub fn with_limit(self, held_bytes_max: usize) -> Self {
         Self { held_bytes_max, ..self }
     }

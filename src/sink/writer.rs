@@ -18,7 +18,7 @@ use super::nulls::{self, ColumnFacts};
 use super::part::Part;
 use super::partition::Partitions;
 use super::schema::{difference, fingerprint};
-use super::sort::{By, Sorter};
+use super::sort::{self, By, Sorter};
 use super::staged::{Place, StagedDelta, StagedFile, StagedFolder, StagedTable};
 use super::type_words;
 
@@ -93,6 +93,17 @@ impl TableWriter {
             rows: 0,
             run: run.to_owned(),
         })
+    }
+
+    /// The same writers, those that sort with their share of a memory budget.
+    pub fn within(writers: Vec<Self>, memory_bytes: u64) -> Vec<Self> {
+        let sorting = writers.iter().filter(|writer| writer.sorter.is_some()).count();
+        let share = sort::share(memory_bytes, sorting);
+        let within = |writer: Self| {
+            let sorter = writer.sorter.map(|sorter| Box::new(sorter.with_limit(share)));
+            Self { sorter, ..writer }
+        };
+        writers.into_iter().map(within).collect()
     }
 
     /// Takes a batch with exactly the table's columns. How rows are cut into batches does not show in
@@ -226,7 +237,7 @@ fn sorter(
 }
 
 /// The columns by type.
-fn column_types(schema: &SchemaRef) -> Vec<TableColumn> {
+pub(super) fn column_types(schema: &SchemaRef) -> Vec<TableColumn> {
     let column = |field: &std::sync::Arc<arrow::datatypes::Field>| TableColumn {
         name: field.name().clone(),
         column_type: type_words(field),

@@ -250,8 +250,8 @@ pub enum SeedSource {
         path: Located<PathTemplate>,
         /// `query`, in the order of the file.
         query: Query,
-        /// `pages`: how many to read, 1 to 500. Default all, at most 500.
-        pages: NonZeroU32,
+        /// `pages`: how many to read, 1 to 500; `None`, the default: all.
+        pages: Option<NonZeroU32>,
         /// `items`; default `.results[]`.
         items: Option<Located<String>>,
     },

@@ -208,7 +208,7 @@ fn defaults_stand_where_the_file_says_nothing() {
     let Kind::Seed(Seed { source: SeedSource::Path { pages, .. }, .. }) = &spec.stages[0].kind else {
         panic!("a seed with a path")
     };
-    assert_eq!(pages.get(), 500);
+    assert_eq!(*pages, None);
 }
 
 #[test]

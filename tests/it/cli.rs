@@ -1,6 +1,7 @@
 //! The program as its user meets it: exit codes, what stands on stdout and stderr, what stays untouched.
 
 mod bench;
+mod columns;
 mod failures;
 mod inspect;
 mod locks;

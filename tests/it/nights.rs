@@ -1,5 +1,6 @@
 //! Sixty nights of a pipeline that follows what changed, on a clock of its own, against a small world that changes: attempts are
-//! stopped, fail in the middle or publish with failed items, and nights are left out. Everything follows from a seed.
+//! stopped, killed, fail in the middle or publish with failed items, and nights are left out. Everything follows from a seed. A killed
+//! attempt is one whose tasks are gone between two answers, with nothing said and nothing tidied; a real process is killed in `torture`.
 //!
 //! Judged are the tables as a warehouse reads them (the last row of each key, `docs/SCHEDULING.md`) against a full load of the
 //! last day, and the requests against what had to be asked for.
@@ -168,6 +169,8 @@ enum Trouble {
     None,
     /// A signal after so many requests.
     Stop(u64),
+    /// The process is gone after so many requests.
+    Kill(u64),
     /// The credential is refused after so many requests.
     Refused(u64),
     /// Pages of the list fail from this one on.
@@ -194,6 +197,7 @@ struct State {
     /// How often a list of changes becomes shorter by 30 rows, page by page.
     shrinks: u64,
     stop: CancellationToken,
+    kill: CancellationToken,
 }
 
 impl Wire {
@@ -264,6 +268,15 @@ impl Transport for Wire {
                 let (_, rest) = text.split_once(&format!("{name}="))?;
                 Some(rest.split('&').next().unwrap_or_default().to_owned())
             };
+            let killed = {
+                let state = self.state.lock().unwrap();
+                matches!(state.trouble, Trouble::Kill(after) if state.attempt >= after)
+                    .then(|| state.kill.clone())
+            };
+            if let Some(kill) = killed {
+                kill.cancel();
+                std::future::pending::<()>().await;
+            }
             Ok(self.answer(request.path(), &query))
         })
     }
@@ -307,6 +320,7 @@ impl Scene {
             films: BTreeSet::new(),
             shrinks: 0,
             stop: CancellationToken::new(),
+            kill: CancellationToken::new(),
         };
         let wire = Arc::new(Wire { world, state: Mutex::new(state) });
         Self { folder: tempfile::tempdir().unwrap(), wire, pipeline, seed }
@@ -324,16 +338,17 @@ impl Scene {
             .plan
     }
 
-    /// One attempt at `now`.
+    /// One attempt at `now`; a killed one is told as one that was stopped.
     async fn attempt(&self, now: Timestamp, trouble: Trouble) -> Result<Published, RunError> {
-        let stop = CancellationToken::new();
+        let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
         {
             let mut state = self.wire.state.lock().unwrap();
             (state.now, state.trouble, state.attempt, state.stop) = (now, trouble, 0, stop.clone());
+            state.kill = kill.clone();
             state.films.clear();
         }
         let wire = Arc::clone(&self.wire);
-        run_job(Job {
+        let running = run_job(Job {
             plan: self.plan(),
             transport: Arc::clone(&self.wire) as _,
             source: "world".into(),
@@ -345,8 +360,11 @@ impl Scene {
             stop,
             listener: Arc::new(Deaf),
             counts: Box::new(|| serde_json::Value::Null),
-        })
-        .await
+        });
+        tokio::select! {
+            result = running => result,
+            () = kill.cancelled() => Err(RunError::Stopped),
+        }
     }
 
     fn rows(&self, table: &str) -> Vec<Vec<i64>> {
@@ -449,12 +467,13 @@ async fn sixty_nights(seed: u64, pipeline: &'static str) {
         }
         let night = start() + DAY * i32::try_from(number).unwrap() + SignedDuration::from_hours(9);
         for attempt in 0..if last { 2 } else { dice.i64(1..4) } {
-            let trouble = match dice.u8(..8) {
+            let trouble = match dice.u8(..10) {
                 _ if last => Trouble::None,
                 0 | 1 => Trouble::Stop(dice.u64(1..300)),
                 2 | 3 => Trouble::Refused(dice.u64(1..300)),
                 4 => Trouble::Pages(dice.u64(1..3)),
                 5 => Trouble::Films(dice.u64(30..60)),
+                6 | 7 => Trouble::Kill(dice.u64(0..300)),
                 _ => Trouble::None,
             };
             let now = night + SignedDuration::from_mins(20 * attempt);

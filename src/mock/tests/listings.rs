@@ -42,6 +42,28 @@ fn pages_of_discover_have_duplicates_and_gaps_as_the_real_ones() {
 }
 
 #[test]
+fn slices_of_days_are_all_that_has_a_date_and_no_page_is_beyond_500() {
+    let api = Api::new(Catalogue { seed: 1, films: 30_000 });
+    for (path, date) in [("/discover/movie", "primary_release_date"), ("/discover/tv", "first_air_date")] {
+        let total = |query: &str| body(&api, &format!("{path}?{query}"))["total_results"].as_u64().unwrap();
+        let all = total("");
+        assert!(all > 25_000, "{path}: {all}");
+        let early = total(&format!("{date}.lte=1999-12-31"));
+        let late = total(&format!("{date}.gte=2000-01-01"));
+        let some = total(&format!("{date}.gte=1990-01-01&{date}.lte=1999-12-31"));
+        assert!(early > some && some > 100 && late > 100);
+        let undated = all - early - late;
+        assert!((all / 30..all / 10).contains(&undated), "{path}: {undated} of {all}");
+        // What has no date begins one of the two orders.
+        let first = body(&api, &format!("{path}?sort_by={date}.asc"));
+        let field = if path.ends_with("tv") { "first_air_date" } else { "release_date" };
+        let named = first["results"][0].get(field).and_then(Value::as_str).unwrap_or_default();
+        assert_eq!(named, "", "{path}");
+        assert_eq!(answer(&api, &format!("{path}?page=501")).status, 422);
+    }
+}
+
+#[test]
 fn pages_of_recommendations_may_hold_21_and_repeat_the_last() {
     let api = api();
     let page =

@@ -164,6 +164,7 @@ pub(super) fn tables(record: &Record) -> Markup {
 /// What failed, by kind and the first of them.
 pub(super) fn failures(record: &Record) -> Markup {
     html! {
+        @for list in &record.incomplete_lists { p.note { (list) } }
         @if record.failure_kinds.is_empty() { p.note { "Nothing failed." } }
         @else {
             table {

@@ -36,6 +36,7 @@ fn hostile() -> Record {
         edges: vec![EdgeRecord { from: text(), port: text(), to: text(), feedback: true, count: 1 }],
         tables: vec![TableRecord { name: text(), path: Some(text()), ..TableRecord::default() }],
         failures: vec![FailureRecord { stage: text(), request: text(), error: text() }],
+        incomplete_lists: vec![text()],
         failure_kinds: BTreeMap::from([(text(), 3)]),
         series: SeriesRecord {
             seconds: vec![0.0, 1.0, 2.0],

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::super::incomplete::Incomplete;
 use super::super::snapshot::{
     AbsenceNote, CircuitNote, FailureNote, PublishedFile, Role, StageSnapshot, TableSnapshot,
 };
@@ -88,6 +89,7 @@ fn snapshot(failed: u64) -> Snapshot {
         absences: Vec::new(),
         gate: None,
         found_rate: None,
+        incomplete: Incomplete::default(),
         ..Snapshot::default()
     }
 }

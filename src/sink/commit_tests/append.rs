@@ -187,7 +187,7 @@ fn what_cannot_be_appended_to_is_refused_and_stays() {
             let fields = ["other", "id"].map(|name| Field::new(name, DataType::Int64, false));
             TableSpec { schema: Arc::new(Schema::new(fields.to_vec())), ..spec }
         },
-        "append to `DIR/out/cast`: its columns and those of this run do not go together: `id` int64 required is there, `other` int64 required would come",
+        "append to `DIR/out/cast`: its columns and those of this run do not go together: `other` int64 required would come, and rows that are there have none",
     );
     refused(
         &|world| {

@@ -9,6 +9,7 @@
 mod of_arrow;
 mod of_parquet;
 mod value;
+mod widest;
 mod words;
 
 use std::fs::{self, File};
@@ -24,6 +25,7 @@ use super::delta;
 use super::encode::FormatError;
 use super::error::SinkError;
 
+pub use widest::widest;
 pub use words::type_words;
 
 /// Endings of files that hold tables, for looking through a folder.

@@ -85,7 +85,7 @@ fn nothing_and_one_row_are_sorted() {
 #[test]
 fn batches_on_disk_are_short_where_rows_are_long() {
     let check = |row_bytes: usize, expect: usize| {
-        assert_eq!(step(1000, 1000 * row_bytes, HELD_BYTES_MAX), expect, "{row_bytes}");
+        assert_eq!(step(1000, 1000 * row_bytes, HELD_BYTES), expect, "{row_bytes}");
     };
     check(100, 1024);
     check(1024, 512);
@@ -99,4 +99,15 @@ fn folder_that_takes_no_file_is_an_error_that_names_it() {
     let mut sorter = Sorter::new("t", &schema(), &by, Path::new("/nowhere")).expect("opens").with_limit(1);
     let error = sorter.push(&batch(&rows(3))).expect_err("no such folder");
     assert_eq!(error.to_string(), "write `/nowhere`");
+}
+
+#[test]
+fn sorted_tables_share_an_eighth_of_the_budget() {
+    let check =
+        |mib: u64, tables, expect_kib: usize| assert_eq!(share(mib << 20, tables), expect_kib << 10, "{mib}");
+    check(256, 1, 32 << 10);
+    check(256, 4, 8 << 10);
+    check(256, 0, 32 << 10);
+    check(192, 3, 8 << 10);
+    check(8, 5, 1 << 10);
 }

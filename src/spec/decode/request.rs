@@ -223,15 +223,19 @@ pub(super) fn append(entry: Option<&Entry>, faults: &mut Faults) -> Vec<Located<
     names
 }
 
+/// Reads `pages` of a seed; `None` is all.
+pub(super) fn seed_pages(entry: Option<&Entry>, faults: &mut Faults) -> Option<NonZeroU32> {
+    entry.filter(|entry| !is_all(entry)).and_then(|entry| expect::count(entry, PAGES_MAX, faults))
+}
+
+fn is_all(entry: &Entry) -> bool {
+    matches!(&entry.value.value, NodeValue::Scalar(scalar) if scalar.text == "all")
+}
+
 /// Reads `pages`.
 pub(super) fn pages(entry: Option<&Entry>, default: u32, faults: &mut Faults) -> NonZeroU32 {
     let pages = entry.and_then(|entry| {
-        if let NodeValue::Scalar(scalar) = &entry.value.value
-            && scalar.text == "all"
-        {
-            return NonZeroU32::new(PAGES_MAX);
-        }
-        expect::count(entry, PAGES_MAX, faults)
+        if is_all(entry) { NonZeroU32::new(PAGES_MAX) } else { expect::count(entry, PAGES_MAX, faults) }
     });
     pages.or(NonZeroU32::new(default)).unwrap_or(NonZeroU32::MIN)
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::super::fault::Faults;
-use super::super::language::{self, ESTIMATE_MAX, PAGES_MAX, SEED_NEEDS_PATH};
+use super::super::language::{self, ESTIMATE_MAX, SEED_NEEDS_PATH};
 use super::super::model::{ChangesKind, Kind, Seed, SeedChanges, SeedSource, Span};
 use super::super::scalar::{Core, Style};
 use super::super::tree::{Entry, Node, NodeValue};
@@ -101,7 +101,7 @@ pub(super) fn decode(
         }
         "path" => Some(SeedSource::Path {
             query: request::query(fields.get("query"), params, Asks::SeedPages, faults),
-            pages: request::pages(fields.get("pages"), PAGES_MAX, faults),
+            pages: request::seed_pages(fields.get("pages"), faults),
             items: fields.get("items").and_then(|entry| expect::expression(entry, faults)),
             path: request::seed_path(sources[0], params, faults)?,
         }),

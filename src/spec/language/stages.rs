@@ -75,9 +75,10 @@ pub(in super::super) static SEED: Object = Object {
             Key::new(
                 "pages",
                 PAGES,
-                "Pages of the list to read at most, 20 entries each. `all` is as many as TMDB gives.",
+                "Pages of the list to read at most, 20 entries each. `all` is as many as TMDB gives: 500, and of `/discover` all there \
+                 are, in slices of days.",
             )
-            .default("500"),
+            .default("all"),
             Key::new(
                 "export",
                 Takes::Either(&[EXPORT_KINDS, Takes::Object(&EXPORT)]),

@@ -224,7 +224,7 @@ fn plan_is_written_for_people_machines_and_pictures() {
         plain["warnings"].as_array().unwrap().iter().map(|warning| &warning["code"]).collect();
     assert_eq!((&plain["requests"]["most"], &warnings[..]), (&Value::Null, &[&json!("fast-rate")][..]));
     let limited = object(&["--format", "json", "--limit", "7"]);
-    assert_eq!(limited["requests"]["most"], 10);
+    assert_eq!(limited["requests"]["most"], 13);
     let probed = object(&["--format", "json", "--probe", "--mock"]);
     assert_eq!(probed["requests"]["estimate"], 63, "three pages of twenty films");
     assert!(run(&["--format", "mermaid"]).starts_with("flowchart TD\n"));

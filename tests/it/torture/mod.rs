@@ -2,8 +2,9 @@
 //! ids, edits between attempts.
 //!
 //! `cargo test` runs the short form. `tests/torture.sh` runs the long one, by these variables: `TORTURE_FILMS`, `TORTURE_KILLS`,
-//! `TORTURE_SECONDS` (of the soak), `TORTURE_SEED`.
+//! `TORTURE_BACKFILL`, `TORTURE_SECONDS` (of the soak), `TORTURE_SEED`.
 
+mod backfill;
 mod dead;
 mod disk;
 mod kill;
