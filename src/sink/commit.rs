@@ -6,9 +6,13 @@
 //!
 //! Invariant: until the journal is in place nothing visible changes; from then on nothing is undone.
 
-use std::collections::BTreeSet;
+mod in_store;
+mod recovery;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::FileType;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use super::TableSpec;
@@ -17,13 +21,15 @@ use super::disk::{Disk, folder_of};
 use super::error::{Action, SinkError};
 use super::evolution;
 use super::generation;
-use super::journal::{Entry, Journal, StagedList, sweep_temporaries};
+use super::journal::{Entry, Journal, StagedList};
 use super::lock::{Lock, TableLock};
 use super::manifest::{Manifest, RunFacts, check_table_source};
 use super::outcome::{PublishedTable, Recovered, published};
+use super::remote::Publish;
+use super::remote_entry::LoadId;
 use super::staged::{Place, StagedFolder, StagedTable, staged_name};
 use super::writer::TableWriter;
-use crate::spec::{Layout, Mode};
+use crate::spec::{Layout, Mode, StoreUrl};
 
 /// How long a publish waits for another one of the same table: a publish is a handful of renames and
 /// syncs, so one that takes longer hangs.
@@ -35,6 +41,8 @@ pub struct Commit {
     lock: Lock,
     disk: Disk,
     table_wait: Duration,
+    /// The loads that were in object stores when the run began.
+    seen: Mutex<BTreeMap<PathBuf, Option<LoadId>>>,
 }
 
 impl Commit {
@@ -49,7 +57,7 @@ impl Commit {
         disk: Disk,
         table_wait: Duration,
     ) -> Result<(Self, Recovered), SinkError> {
-        let commit = Self { lock, disk, table_wait };
+        let commit = Self { lock, disk, table_wait, seen: Mutex::default() };
         let recovered = commit.recover()?;
         Ok((commit, recovered))
     }
@@ -63,7 +71,10 @@ impl Commit {
     pub fn stage(&self, tables: &[TableSpec], run: &str) -> Result<Vec<TableWriter>, SinkError> {
         let mut specs: Vec<TableSpec> = Vec::with_capacity(tables.len());
         for table in tables {
-            let path = self.resolve(table)?;
+            let path = match StoreUrl::of(&table.path) {
+                Some(url) => self.look_at(&url)?,
+                None => self.resolve(table)?,
+            };
             if let Some(other) = specs.iter().find(|other| other.path == path) {
                 return Err(same_path(&other.name, &table.name, &path));
             }
@@ -81,6 +92,9 @@ impl Commit {
 
     /// Where a table is staged.
     fn place(&self, spec: &TableSpec, run: &str) -> Result<Place, SinkError> {
+        if let Some(url) = StoreUrl::of(&spec.path) {
+            return Ok(Place { staged: staged_name(&self.state().join(url.name())), folder: None });
+        }
         let Layout::Folder(layout) = &spec.layout else {
             return Ok(Place { staged: staged_name(&spec.path), folder: None });
         };
@@ -106,10 +120,16 @@ impl Commit {
         if tables.is_empty() {
             return Ok(Vec::new());
         }
-        let _locks = self.lock_tables(tables.iter().map(|table| (&*table.path, &*table.name)))?; // 4
+        // A table in an object store has a claim instead of a lock, and is looked at when it is claimed.
+        let local = tables.iter().filter(|table| !StoreUrl::is_meant(&table.path));
+        let _locks = self.lock_tables(local.map(|table| (&*table.path, &*table.name)))?; // 4
         let mut entries = Vec::with_capacity(tables.len());
         let mut done = Vec::new();
         for table in &tables {
+            if StoreUrl::is_meant(&table.path) {
+                entries.push(self.in_store_entry(table, facts));
+                continue;
+            }
             // 5: again, as hours may have passed and another pipeline may have published.
             self.check_path(&table.name, &table.path, table.folder.is_some())?;
             check_table_source(&self.disk, &table.path, &facts.source)?;
@@ -133,7 +153,7 @@ impl Commit {
             return Ok(published);
         }
         gone.extend(tables.iter().flat_map(StagedTable::names));
-        let journal = Journal::new(entries);
+        let mut journal = Journal::new(entries);
         // From here on the records decide what becomes of the staged files, not their handles.
         for table in &mut tables {
             table.file.keep();
@@ -142,7 +162,16 @@ impl Commit {
             return Err(self.withdraw(tables, error));
         } // 7, 8
         let states = vec![State::Staged; journal.tables.len()];
-        self.carry_out(&journal, &states)?; // 9 to 12
+        let claimed = match self.claim(&mut journal, &states) {
+            Err(error @ (SinkError::OtherWriter { .. } | SinkError::OtherSource { .. })) => {
+                return Err(self.withdraw(tables, error));
+            }
+            claimed => claimed.map_err(|source| self.unfinished(source))?,
+        };
+        self.carry_out(&journal, &states, claimed)?; // 9 to 12
+        for entry in journal.tables.iter().filter(|entry| entry.remote.is_some()) {
+            let _ = self.disk.remove(&entry.staged);
+        }
         // 13. The publish is done; names that stay in the list are names of files that are gone, and old generations
         // that stay are removed by the next publish.
         let _ = self.forget(&gone);
@@ -161,81 +190,15 @@ impl Commit {
         self.lock.state_dir()
     }
 
-    fn recover(&self) -> Result<Recovered, SinkError> {
-        let mut recovered = Recovered::default();
-        sweep_temporaries(&self.disk, self.state())?;
-        if let Some(mut journal) = Journal::read(&self.disk, self.state())? {
-            self.roll_forward(&mut journal, &mut recovered)?;
-        }
-        let mut list = StagedList::read(&self.disk, self.state())?;
-        for file in &list.files {
-            if self.disk.remove_staged(file)? {
-                recovered.swept.push(file.clone());
-            }
-        }
-        list.files.clear();
-        list.write(&self.disk, self.state())?;
-        Ok(recovered)
-    }
-
-    fn roll_forward(&self, journal: &mut Journal, recovered: &mut Recovered) -> Result<(), SinkError> {
-        // A folder that is gone took its tables with it; there is nothing to lock in it.
-        let there = journal.tables.iter().filter(|entry| folder_of(&entry.path).is_dir());
-        let _locks = self.lock_tables(there.map(|entry| (&*entry.path, &*entry.manifest.table)))?;
-        let mut states = Vec::with_capacity(journal.tables.len());
-        for entry in &mut journal.tables {
-            states.push(self.state_of(entry)?);
-        }
-        self.carry_out(journal, &states)?;
-        recovered.run = journal.tables.first().map(|entry| entry.manifest.facts.run.clone());
-        for (entry, state) in journal.tables.iter().zip(states) {
-            match state {
-                State::Staged | State::Filed | State::Published => {
-                    recovered.published.push(entry.path.clone());
-                }
-                State::Lost => recovered.lost.push(entry.path.clone()),
-            }
-        }
-        Ok(())
-    }
-
-    /// How far a crash let one table come. Files are known by their digest: a name may by now hold
-    /// what another pipeline published.
-    fn state_of(&self, entry: &mut Entry) -> Result<State, SinkError> {
-        if entry.link.is_some() {
-            return Ok(match assembly::stand_of(&self.disk, entry) {
-                Ok(Stand::Staged) => State::Staged,
-                Ok(Stand::Filed) => State::Filed,
-                Ok(Stand::Visible) => State::Published,
-                // Somebody has published what this cannot follow: theirs stays.
-                Ok(Stand::Lost)
-                | Err(
-                    SinkError::OtherColumns { .. }
-                    | SinkError::OtherPartitions { .. }
-                    | SinkError::Incomplete { .. }
-                    | SinkError::TooManyFiles { .. },
-                ) => State::Lost,
-                Err(error) => return Err(error),
-            });
-        }
-        let ours = |path: &Path| {
-            Ok::<bool, SinkError>(
-                self.disk.digest(path)?.is_some_and(|digest| digest == entry.manifest.digest),
-            )
-        };
-        Ok(if ours(&entry.staged)? {
-            State::Staged
-        } else if ours(&entry.path)? {
-            State::Published
-        } else {
-            State::Lost
-        })
-    }
-
     /// Steps 9 to 12, from wherever each table is.
-    fn carry_out(&self, journal: &Journal, states: &[State]) -> Result<(), SinkError> {
+    fn carry_out(
+        &self,
+        journal: &Journal,
+        states: &[State],
+        mut claimed: Option<Publish>,
+    ) -> Result<(), SinkError> {
         let tables = || journal.tables.iter().zip(states).filter(|(_, state)| **state != State::Lost);
-        let done = || {
+        let mut done = || {
             // Before the first table changes, so that they all change within a few renames.
             for (entry, state) in tables().filter(|(entry, _)| entry.link.is_some()) {
                 match state {
@@ -249,13 +212,21 @@ impl Commit {
                     State::Staged | State::Filed if entry.link.is_some() => {
                         assembly::show(&self.disk, entry)?;
                     }
+                    State::Staged if entry.remote.is_some() => {}
                     State::Staged => self.disk.rename(&entry.staged, &entry.path)?,
                     State::Filed | State::Published | State::Lost => {}
                 }
             }
-            self.sync_folders(tables().map(|(entry, _)| &*entry.path))?;
-            for (entry, _) in tables().filter(|(entry, _)| entry.link.is_none()) {
+            if let Some(claimed) = &mut claimed {
+                claimed.complete()?;
+            }
+            let local = || tables().filter(|(entry, _)| entry.remote.is_none());
+            self.sync_folders(local().map(|(entry, _)| &*entry.path))?;
+            for (entry, _) in local().filter(|(entry, _)| entry.link.is_none()) {
                 entry.manifest.write(&self.disk, &entry.path)?;
+            }
+            if let Some(claimed) = &mut claimed {
+                claimed.show()?;
             }
             Journal::remove(&self.disk, self.state())
         };
@@ -375,7 +346,15 @@ fn same_path(first: &str, second: &str, path: &Path) -> SinkError {
 
 /// What the journal holds of a table that is one file.
 fn entry(disk: &Disk, table: &StagedTable, facts: &RunFacts) -> Result<Entry, SinkError> {
-    let mut manifest = Manifest {
+    let mut manifest = manifest(table, facts);
+    manifest.remember(Manifest::read(disk, &table.path)?.as_ref(), Mode::Overwrite, table.rows);
+    let (staged, path) = (table.staged().to_path_buf(), table.path.clone());
+    Ok(Entry { staged, path, link: None, manifest, remote: None })
+}
+
+/// Of a table that is one file, without the loads before it.
+fn manifest(table: &StagedTable, facts: &RunFacts) -> Manifest {
+    Manifest {
         version: Manifest::VERSION,
         table: table.name.clone(),
         rows: table.rows,
@@ -388,7 +367,5 @@ fn entry(disk: &Disk, table: &StagedTable, facts: &RunFacts) -> Result<Entry, Si
         files: table.files.clone(),
         history: Vec::new(),
         facts: facts.clone(),
-    };
-    manifest.remember(Manifest::read(disk, &table.path)?.as_ref(), Mode::Overwrite, table.rows);
-    Ok(Entry { staged: table.staged().to_path_buf(), path: table.path.clone(), link: None, manifest })
+    }
 }

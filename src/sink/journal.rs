@@ -12,12 +12,16 @@ use serde::{Deserialize, Serialize};
 use super::disk::{Disk, temporary_name};
 use super::error::SinkError;
 use super::manifest::{Manifest, decode};
+use super::remote_entry::RemoteEntry;
 
 /// Of the list of staged files.
 const VERSION: u32 = 1;
 
-/// Of the journal: folder tables came with 2, which a program that knows only files would take for lost ones.
-const JOURNAL_VERSION: u32 = 2;
+/// Of the journal: folder tables came with 2, which a program that knows only files would take for lost ones; tables in object
+/// stores with 4, whose addresses others would take for files.
+const JOURNAL_VERSION: u32 = 4;
+/// Of one without tables in object stores, which programs that know none may go on with.
+const WITHOUT_REMOTE: u32 = 2;
 const JOURNAL: &str = "publish.json";
 const STAGED: &str = "staged.json";
 
@@ -41,11 +45,15 @@ pub(super) struct Entry {
     pub link: Option<PathBuf>,
     /// What is to stand beside it; holds the digests by which files are known.
     pub manifest: Manifest,
+    /// Of a table in an object store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<RemoteEntry>,
 }
 
 impl Journal {
     pub fn new(tables: Vec<Entry>) -> Self {
-        Self { version: JOURNAL_VERSION, tables }
+        let remote = tables.iter().any(|entry| entry.remote.is_some());
+        Self { version: if remote { JOURNAL_VERSION } else { WITHOUT_REMOTE }, tables }
     }
 
     pub fn path(state: &Path) -> PathBuf {

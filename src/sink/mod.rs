@@ -33,9 +33,16 @@ mod part;
 mod partition;
 mod ranges;
 mod read;
+#[cfg(feature = "cloud")]
+mod remote;
+#[cfg(not(feature = "cloud"))]
+#[path = "remote_absent.rs"]
+mod remote;
+mod remote_entry;
 mod schema;
 mod sort;
 mod staged;
+mod store_trouble;
 mod unfinished;
 mod watermark;
 mod writer;
@@ -60,7 +67,7 @@ pub use encode::{FormatError, TOOL_VERSION};
 pub use error::{Action, SinkError};
 pub use facts::{FileFacts, Generation, Load, TableColumn};
 pub use lock::{Holder, Lock};
-pub use manifest::{Manifest, RunFacts, check_source, known_manifest, read_manifest};
+pub use manifest::{Manifest, RunFacts, check_source, known_manifest, read_manifest, shown_manifest};
 pub use nulls::ColumnFacts;
 pub use outcome::{PublishedTable, Recovered};
 pub use parquet_file::{ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS};
@@ -71,6 +78,7 @@ pub use read::{
 };
 pub use schema::fingerprint;
 pub use staged::StagedTable;
+pub use store_trouble::StoreTrouble;
 pub use unfinished::Unfinished;
 pub use watermark::{Watermark, Watermarks};
 pub use writer::TableWriter;
