@@ -1,12 +1,15 @@
 # The program and the certificate authorities that it trusts, on a slim Debian, as a user without rights.
 #
 #   docker build -t tmdb-etl:0.1.0 .
+#   docker build --build-arg FEATURES=cloud -t tmdb-etl:0.1.0-cloud .
 #   docker run --rm --read-only --tmpfs /tmp -v "$PWD:/data" tmdb-etl:0.1.0 run films.yaml --mock
 
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked --bin tmdb-etl
+# FEATURES=cloud: object stores as outputs.
+ARG FEATURES=""
+RUN cargo build --release --locked --bin tmdb-etl --features "$FEATURES"
 
 # The same Debian as above: the program is linked against its C library.
 FROM debian:bookworm-slim

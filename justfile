@@ -40,6 +40,10 @@ measure:
     benches/measure.sh memory
     benches/measure.sh bodies
 
+# Object stores, against moto's server where Python has it.
+s3:
+    tests/s3.sh
+
 # Licences, advisories, bans, sources (needs cargo-deny and, for the advisories, the network).
 deny:
     cargo deny check

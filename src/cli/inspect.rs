@@ -11,13 +11,14 @@ use super::exit::Exit;
 use super::help;
 use super::inspect_text;
 use super::printer::Printer;
-use super::problem::Problem;
+use super::problem::{Problem, of_sink};
 use super::runs::{self, RunsError};
 use super::runs_text;
 use crate::sink::{
     Manifest, ReadError, TableFile, delta_files, first_rows, is_folder, known_manifest, look_through,
-    read_table, type_words, widest,
+    read_table, shown_manifest, type_words, widest,
 };
+use crate::spec::StoreUrl;
 
 /// Most rows that are shown: beyond that a query is the better tool.
 const ROWS_MAX: u64 = 10_000;
@@ -199,7 +200,8 @@ fn inspect(path: &Path, rows: usize) -> (Vec<Inspected>, Vec<Problem>) {
     }
     let mut tables = if is_delta { delta_table(path, files) } else { tables(path, files) };
     for table in &mut tables {
-        table.manifest = known_manifest(&table.path);
+        let bytes = table.sum(|file| file.bytes);
+        table.manifest = shown_manifest(&table.path, bytes);
         for file in &table.files {
             match first_rows(file, rows - table.rows.len()) {
                 Ok(more) => {
@@ -305,6 +307,10 @@ fn width() -> usize {
 /// What to do about a table that cannot be read.
 pub(super) fn hint(error: &ReadError) -> String {
     match error {
+        ReadError::Store(error) => of_sink(error).hints.join("; "),
+        ReadError::Missing { path } if StoreUrl::is_meant(path) => {
+            "name one object, as in `s3://bucket/films.parquet`".to_owned()
+        }
         ReadError::Missing { .. } => "relative paths start in the working directory".to_owned(),
         ReadError::Refused { .. } => "look at its permissions, and at the disk that it is on".to_owned(),
         ReadError::NotATable { what, .. } if what.contains("stream") => {
@@ -332,6 +338,5 @@ pub(super) fn hint(error: &ReadError) -> String {
         ReadError::NoRows { .. } => {
             "its last load left none; `_delta_log` has the versions before".to_owned()
         }
-        ReadError::Delta(_) => "look at its `_delta_log`".to_owned(),
     }
 }

@@ -22,7 +22,7 @@ use crate::run::RunError;
 use crate::sink::ReadError;
 use crate::tmdb::{Fatal, HttpError, ProxyError};
 pub(super) use of_bench::BenchError;
-use of_sink::of_sink;
+pub(in crate::cli) use of_sink::of_sink;
 pub(super) use of_store::StoreProblem;
 use of_store::of_store;
 
@@ -295,7 +295,7 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
 
 fn of_read(error: &ReadError) -> Verdict {
     let (exit, code) = match error {
-        ReadError::Delta(error) => return of_sink(error),
+        ReadError::Store(error) => return of_sink(error),
         ReadError::NoRows { .. } => (Exit::Invalid, "no-rows"),
         ReadError::Refused { .. } => (Exit::Failed, "not-readable"),
         ReadError::Missing { .. } => (Exit::Invalid, "no-file"),

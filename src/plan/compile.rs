@@ -1,7 +1,7 @@
 //! From what was written to what it means; every fault that needs the graph is found here, in one go.
 
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
@@ -13,6 +13,7 @@ use super::expression::{Ready, assignment, expression};
 use super::fields::kept_fields;
 use super::fusion::{FirstPage, fuse};
 use super::graph::{Graph, Source, wire};
+use super::stores::{check_stores, rooted};
 use super::unread::check_use;
 use super::upsert::{check_build, upserts};
 use super::{
@@ -81,6 +82,7 @@ fn compile_here(spec: Spec, options: &Options) -> Result<Compiled, Faults> {
     let mut kinds: Vec<Option<StageKind>> = spec.stages.iter().map(|stage| compiler.kind(stage)).collect();
     check_use(&spec, &graph, &mut faults);
     check_build(&spec, options.delta_tables, &mut faults);
+    check_stores(&spec, cfg!(feature = "cloud"), &mut faults);
     check_changes(&spec, &graph, &mut faults);
     let gone = upserts(&spec, &graph, &mut kinds, &mut faults);
     if faults.has_errors() {
@@ -284,14 +286,6 @@ fn field_path(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if plain { format!(".{name}") } else { format!(".[{}]", Value::from(name)) }
-}
-
-/// `path` below `--out`, if it is relative.
-fn rooted(path: &Path, out: Option<&Path>) -> PathBuf {
-    match out {
-        Some(out) if path.is_relative() => out.join(path),
-        _ => path.to_owned(),
-    }
 }
 
 fn stages(

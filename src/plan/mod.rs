@@ -30,6 +30,7 @@ mod request;
 mod slices;
 mod slip;
 mod split;
+mod stores;
 mod table;
 mod table_text;
 mod text;

@@ -64,6 +64,7 @@ pub(super) fn prepare(
     }
     manifest.sum_up(before.as_ref(), table.rows);
     Ok(Some(Entry {
+        remote: None,
         staged: table.staged().to_path_buf(),
         path: table.path.clone(),
         link: Some(folder.link.clone()),

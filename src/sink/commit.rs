@@ -6,26 +6,32 @@
 //!
 //! Invariant: until the journal is in place nothing visible changes; from then on nothing is undone.
 
-use std::collections::BTreeSet;
+mod in_store;
+mod recovery;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use super::TableSpec;
 use super::assembly::{self, Stand};
-use super::commit_delta::{check_delta, staged_deltas};
+use super::commit_delta::{check_delta, delta_place, staged_deltas};
 use super::delta;
 use super::disk::{Disk, folder_of};
 use super::error::{Action, SinkError};
 use super::evolution;
 use super::generation;
-use super::journal::{Entry, Journal, StagedList, sweep_temporaries};
+use super::journal::{Entry, Journal, StagedList, manifest};
 use super::lock::{Lock, TableLock};
 use super::manifest::{RunFacts, check_table_source};
 use super::outcome::{PublishedTable, Recovered, published};
+use super::remote::Publish;
+use super::remote_entry::LoadId;
 use super::shape::Shape;
-use super::staged::{Place, StagedDelta, StagedFolder, StagedTable, staged_name};
+use super::staged::{Place, StagedFolder, StagedTable, staged_name};
 use super::writer::TableWriter;
-use crate::spec::Layout;
+use crate::spec::{Layout, StoreUrl};
 
 /// How long a publish waits for another one of the same table: a publish is a handful of renames and
 /// syncs, so one that takes longer hangs.
@@ -37,6 +43,8 @@ pub struct Commit {
     lock: Lock,
     pub(super) disk: Disk,
     table_wait: Duration,
+    /// The loads that were in object stores when the run began.
+    seen: Mutex<BTreeMap<PathBuf, Option<LoadId>>>,
 }
 
 impl Commit {
@@ -51,7 +59,7 @@ impl Commit {
         disk: Disk,
         table_wait: Duration,
     ) -> Result<(Self, Recovered), SinkError> {
-        let commit = Self { lock, disk, table_wait };
+        let commit = Self { lock, disk, table_wait, seen: Mutex::default() };
         let recovered = commit.recover()?;
         Ok((commit, recovered))
     }
@@ -65,7 +73,10 @@ impl Commit {
     pub fn stage(&self, tables: &[TableSpec], run: &str) -> Result<Vec<TableWriter>, SinkError> {
         let mut specs: Vec<TableSpec> = Vec::with_capacity(tables.len());
         for table in tables {
-            let path = self.resolve(table)?;
+            let path = match StoreUrl::of(&table.path) {
+                Some(url) => self.look_at(&url)?,
+                None => self.resolve(table)?,
+            };
             if let Some(other) = specs.iter().find(|other| other.path == path) {
                 return Err(same_path(&other.name, &table.name, &path));
             }
@@ -86,19 +97,17 @@ impl Commit {
 
     /// Where a table is staged.
     fn place(&self, spec: &TableSpec, run: &str) -> Result<Place, SinkError> {
+        if let Some(url) = StoreUrl::of(&spec.path) {
+            return Ok(Place {
+                staged: staged_name(&self.state().join(url.name())),
+                folder: None,
+                delta: None,
+            });
+        }
         let layout = match &spec.layout {
             Layout::File => return Ok(Place { staged: staged_name(&spec.path), folder: None, delta: None }),
             Layout::Folder(layout) => layout,
-            Layout::Delta(layout) => {
-                // Names in a log are for ever, and a run may stage more than once.
-                let generation = format!("{run}-{:08x}", fastrand::u32(..));
-                let delta = StagedDelta { generation, layout: layout.clone(), spec: spec.clone() };
-                return Ok(Place {
-                    staged: staged_name(&spec.path),
-                    folder: None,
-                    delta: Some(Box::new(delta)),
-                });
-            }
+            Layout::Delta(layout) => return Ok(delta_place(spec, layout, run)),
         };
         evolution::check_before(&self.disk, spec)?;
         self.disk.create_folders(&generation::home(&spec.path))?;
@@ -122,10 +131,16 @@ impl Commit {
         if tables.is_empty() {
             return Ok(Vec::new());
         }
-        let _locks = self.lock_tables(tables.iter().map(|table| (&*table.path, &*table.name)))?; // 4
+        // A table in an object store has a claim instead of a lock, and is looked at when it is claimed.
+        let local = tables.iter().filter(|table| !StoreUrl::is_meant(&table.path));
+        let _locks = self.lock_tables(local.map(|table| (&*table.path, &*table.name)))?; // 4
         let mut entries = Vec::with_capacity(tables.len());
         let mut done = Vec::new();
         for table in &tables {
+            if StoreUrl::is_meant(&table.path) {
+                entries.push(self.in_store_entry(table, facts));
+                continue;
+            }
             // 5: again, as hours may have passed and another pipeline may have published.
             Shape::of(table).check(&self.disk, &table.name, &table.path)?;
             check_table_source(&self.disk, &table.path, &facts.source)?;
@@ -160,7 +175,16 @@ impl Commit {
             return Err(self.withdraw(tables, error));
         } // 7, 8
         let states = vec![State::Staged; journal.tables.len()];
-        self.carry_out(&mut journal, &states)?; // 9 to 12
+        let claimed = match self.claim(&mut journal, &states) {
+            Err(error @ (SinkError::OtherWriter { .. } | SinkError::OtherSource { .. })) => {
+                return Err(self.withdraw(tables, error));
+            }
+            claimed => claimed.map_err(|source| self.unfinished(source))?,
+        };
+        self.carry_out(&mut journal, &states, claimed)?; // 9 to 12
+        for entry in journal.tables.iter().filter(|entry| entry.remote.is_some()) {
+            let _ = self.disk.remove(&entry.staged);
+        }
         self.clear_deltas(&journal, &mut gone);
         // 13. The publish is done; names that stay in the list are names of files that are gone, and old generations
         // that stay are removed by the next publish.
@@ -180,86 +204,13 @@ impl Commit {
         self.lock.state_dir()
     }
 
-    fn recover(&self) -> Result<Recovered, SinkError> {
-        let mut recovered = Recovered::default();
-        sweep_temporaries(&self.disk, self.state())?;
-        if let Some(mut journal) = Journal::read(&self.disk, self.state())? {
-            self.roll_forward(&mut journal, &mut recovered)?;
-        }
-        let mut list = StagedList::read(&self.disk, self.state())?;
-        for file in &list.files {
-            if self.disk.remove_staged(file)? {
-                recovered.swept.push(file.clone());
-            }
-        }
-        list.files.clear();
-        list.write(&self.disk, self.state())?;
-        Ok(recovered)
-    }
-
-    fn roll_forward(&self, journal: &mut Journal, recovered: &mut Recovered) -> Result<(), SinkError> {
-        // A folder that is gone took its tables with it; there is nothing to lock in it.
-        let there = journal.tables.iter().filter(|entry| folder_of(&entry.path).is_dir());
-        let _locks = self.lock_tables(there.map(|entry| (&*entry.path, &*entry.manifest.table)))?;
-        let mut states = Vec::with_capacity(journal.tables.len());
-        for entry in &mut journal.tables {
-            states.push(self.state_of(entry)?);
-        }
-        self.carry_out(journal, &states)?;
-        recovered.run = journal.tables.first().map(|entry| entry.manifest.facts.run.clone());
-        for (entry, state) in journal.tables.iter().zip(states) {
-            match state {
-                State::Staged | State::Filed | State::Published => {
-                    recovered.published.push(entry.path.clone());
-                }
-                State::Lost => recovered.lost.push(entry.path.clone()),
-            }
-        }
-        Ok(())
-    }
-
-    /// How far a crash let one table come. Files are known by their digest: a name may by now hold
-    /// what another pipeline published.
-    fn state_of(&self, entry: &mut Entry) -> Result<State, SinkError> {
-        if entry.delta.is_some() {
-            return Ok(match delta::stand_of(&self.disk, entry)? {
-                delta::Stand::Staged => State::Staged,
-                delta::Stand::Committed => State::Published,
-                delta::Stand::Lost => State::Lost,
-            });
-        }
-        if entry.link.is_some() {
-            return Ok(match assembly::stand_of(&self.disk, entry) {
-                Ok(Stand::Staged) => State::Staged,
-                Ok(Stand::Filed) => State::Filed,
-                Ok(Stand::Visible) => State::Published,
-                // Somebody has published what this cannot follow: theirs stays.
-                Ok(Stand::Lost)
-                | Err(
-                    SinkError::OtherColumns { .. }
-                    | SinkError::OtherPartitions { .. }
-                    | SinkError::Incomplete { .. }
-                    | SinkError::TooManyFiles { .. },
-                ) => State::Lost,
-                Err(error) => return Err(error),
-            });
-        }
-        let ours = |path: &Path| {
-            Ok::<bool, SinkError>(
-                self.disk.digest(path)?.is_some_and(|digest| digest == entry.manifest.digest),
-            )
-        };
-        Ok(if ours(&entry.staged)? {
-            State::Staged
-        } else if ours(&entry.path)? {
-            State::Published
-        } else {
-            State::Lost
-        })
-    }
-
     /// Steps 9 to 12, from wherever each table is.
-    fn carry_out(&self, journal: &mut Journal, states: &[State]) -> Result<(), SinkError> {
+    fn carry_out(
+        &self,
+        journal: &mut Journal,
+        states: &[State],
+        mut claimed: Option<Publish>,
+    ) -> Result<(), SinkError> {
         let mut done = || {
             // Before the first table changes, so that they all change within a few renames.
             for (at, _) in staged_deltas(journal, states) {
@@ -279,19 +230,26 @@ impl Commit {
                         assembly::show(&self.disk, entry)?;
                     }
                     // After the others, as somebody else may be first.
-                    State::Staged if entry.delta.is_some() => {}
+                    State::Staged if entry.remote.is_some() || entry.delta.is_some() => {}
                     State::Staged => self.disk.rename(&entry.staged, &entry.path)?,
                     State::Filed | State::Published | State::Lost => {}
                 }
             }
+            if let Some(claimed) = &mut claimed {
+                claimed.complete()?;
+            }
             for (at, path) in staged_deltas(journal, states) {
                 self.commit_delta(journal, at, &path)?;
             }
-            let tables = || journal.tables.iter().zip(states).filter(|(_, state)| **state != State::Lost);
-            self.sync_folders(tables().map(|(entry, _)| &*entry.path))?;
-            let files = |entry: &Entry| entry.link.is_none() && entry.delta.is_none();
-            for (entry, _) in tables().filter(|(entry, _)| files(entry)) {
+            let tables = journal.tables.iter().zip(states).filter(|(_, state)| **state != State::Lost);
+            let local: Vec<&Entry> =
+                tables.map(|(entry, _)| entry).filter(|entry| entry.remote.is_none()).collect();
+            self.sync_folders(local.iter().map(|entry| &*entry.path))?;
+            for entry in local.iter().filter(|entry| entry.link.is_none() && entry.delta.is_none()) {
                 entry.manifest.write(&self.disk, &entry.path)?;
+            }
+            if let Some(claimed) = &mut claimed {
+                claimed.show()?;
             }
             Journal::remove(&self.disk, self.state())
         };

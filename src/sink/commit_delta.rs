@@ -13,10 +13,19 @@ use super::delta;
 use super::disk::Disk;
 use super::error::SinkError;
 use super::journal::Journal;
-use crate::spec::Layout;
+use super::staged::{Place, StagedDelta, staged_name};
+use crate::spec::{DeltaLayout, Layout};
 
 /// How often a commit to a Delta table is worked out again because others were first: each time costs as much as the first.
 const DELTA_TRIES: u32 = 20;
+
+/// Where a Delta table is staged: beside its folder, so that files move into it by a rename.
+pub(super) fn delta_place(spec: &TableSpec, layout: &DeltaLayout, run: &str) -> Place {
+    // Names in a log are for ever, and a run may stage more than once.
+    let generation = format!("{run}-{:08x}", fastrand::u32(..));
+    let delta = StagedDelta { generation, layout: layout.clone(), spec: spec.clone() };
+    Place { staged: staged_name(&spec.path), folder: None, delta: Some(Box::new(delta)) }
+}
 
 impl Commit {
     /// Works out the commit of a Delta table anew, if it has to be, and moves its files to where it will name them.

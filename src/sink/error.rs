@@ -12,6 +12,7 @@ use arrow::datatypes::DataType;
 
 use super::encode::FormatError;
 use super::lock::Holder;
+use super::store_trouble::StoreTrouble;
 
 /// What was being done to a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -273,6 +274,32 @@ pub enum SinkError {
         published: String,
         /// The source of this run.
         wanted: String,
+    },
+    /// An object store, in a build that knows none.
+    #[error("open `{url}`: this program was built without object stores")]
+    NoStores {
+        /// The address.
+        url: String,
+    },
+    /// An object store did not do it.
+    #[error("{doing} `{url}`: {trouble}{said}")]
+    Store {
+        /// What was being done.
+        doing: &'static str,
+        /// The address.
+        url: String,
+        /// Why not, by meaning.
+        trouble: StoreTrouble,
+        /// The store's own word, in parentheses, or nothing.
+        said: String,
+    },
+    /// Somebody else has published a table in an object store since the run began.
+    #[error("publish `{url}`: somebody else was first: {by}")]
+    OtherWriter {
+        /// The address.
+        url: String,
+        /// Who.
+        by: String,
     },
     /// A manifest, the journal or the list of staged files does not read as one.
     #[error("read {kind} `{}`", path.display())]

@@ -19,7 +19,8 @@ use super::error::SinkError;
 use super::facts::{FileFacts, Generation, Load, TableColumn};
 use super::generation;
 use super::nulls::ColumnFacts;
-use crate::spec::Mode;
+use super::remote;
+use crate::spec::{Mode, StoreUrl};
 
 /// Version of the record; a change that old programs would misread raises it.
 const VERSION: u32 = 1;
@@ -103,6 +104,9 @@ impl Manifest {
 
     /// Of what readers of `table` see now.
     pub(super) fn read(disk: &Disk, table: &Path) -> Result<Option<Self>, SinkError> {
+        if let Some(url) = StoreUrl::of(table) {
+            return remote::manifest(&url);
+        }
         if delta::is_table(table) {
             return delta::manifest(table);
         }
@@ -142,6 +146,10 @@ pub fn read_manifest(table: &Path) -> Result<Option<Manifest>, SinkError> {
 /// The manifest of the table at `table`, if there is one to go by: of a size that a manifest has, readable, and
 /// written for the file that stands there now. Anything else is none, for somebody who is only curious.
 pub fn known_manifest(table: &Path) -> Option<Manifest> {
+    // Nobody who is only curious waits for a network.
+    if StoreUrl::is_meant(table) {
+        return None;
+    }
     // A slash behind it would ask for what the link leads to.
     let table = &table.components().collect::<PathBuf>();
     if delta::is_table(table) {
@@ -169,6 +177,14 @@ pub fn known_manifest(table: &Path) -> Option<Manifest> {
     (size == manifest.bytes).then_some(manifest)
 }
 
+/// The same, also of a table in an object store, which is asked; `bytes` is the size of what stands there.
+pub fn shown_manifest(table: &Path, bytes: u64) -> Option<Manifest> {
+    match StoreUrl::of(table) {
+        Some(url) => remote::manifest(&url).ok().flatten().filter(|manifest| manifest.bytes == bytes),
+        None => known_manifest(table),
+    }
+}
+
 /// Refuses if one of the tables was published from another source than `source`.
 ///
 /// A path without a file, or a file without a manifest (not ours), refuses nothing.
@@ -177,7 +193,7 @@ pub fn check_source(tables: &[PathBuf], source: &str) -> Result<(), SinkError> {
 }
 
 pub(super) fn check_table_source(disk: &Disk, table: &Path, source: &str) -> Result<(), SinkError> {
-    if disk.inspect(table)?.is_none() {
+    if StoreUrl::of(table).is_none() && disk.inspect(table)?.is_none() {
         return Ok(());
     }
     match Manifest::read(disk, table)? {

@@ -40,10 +40,17 @@ mod part;
 mod partition;
 mod ranges;
 mod read;
+#[cfg(feature = "cloud")]
+mod remote;
+#[cfg(not(feature = "cloud"))]
+#[path = "remote_absent.rs"]
+mod remote;
+mod remote_entry;
 mod schema;
 mod shape;
 mod sort;
 mod staged;
+mod store_trouble;
 mod unfinished;
 mod upsert_spec;
 mod watermark;
@@ -69,7 +76,7 @@ pub use encode::{FormatError, TOOL_VERSION};
 pub use error::{Action, SinkError};
 pub use facts::{FileFacts, Generation, Load, TableColumn};
 pub use lock::{Holder, Lock};
-pub use manifest::{Manifest, RunFacts, check_source, known_manifest, read_manifest};
+pub use manifest::{Manifest, RunFacts, check_source, known_manifest, read_manifest, shown_manifest};
 pub use nulls::ColumnFacts;
 pub use outcome::{PublishedTable, Recovered};
 pub use parquet_file::{ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS};
@@ -80,6 +87,7 @@ pub use read::{
 };
 pub use schema::fingerprint;
 pub use staged::StagedTable;
+pub use store_trouble::StoreTrouble;
 pub use unfinished::Unfinished;
 pub use upsert_spec::{GoneSpec, UpsertSpec};
 pub use watermark::{Watermark, Watermarks};

@@ -11,7 +11,7 @@
 //! * I2 A mark is of one source and one set of tables, all of which are there: what was loaded elsewhere is not skipped here.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ use super::disk::Disk;
 use super::error::SinkError;
 use super::lock::Lock;
 use super::manifest::{decode, read_manifest, timestamp};
+use crate::spec::StoreUrl;
 
 const VERSION: u32 = 1;
 const FILE: &str = "changes.json";
@@ -165,7 +166,10 @@ impl Watermarks {
 
 /// The tables by absolute paths, in an order of their own.
 fn places(tables: &[PathBuf]) -> Vec<PathBuf> {
-    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| Path::new(path).to_owned());
+    let absolute = |path: &PathBuf| match std::path::absolute(path) {
+        Ok(absolute) if !StoreUrl::is_meant(path) => absolute,
+        _ => path.clone(),
+    };
     let mut places: Vec<PathBuf> = tables.iter().map(absolute).collect();
     places.sort();
     places
@@ -173,6 +177,8 @@ fn places(tables: &[PathBuf]) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn time(hour: u32) -> Timestamp {

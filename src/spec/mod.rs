@@ -29,6 +29,7 @@ mod schema;
 mod seed_list;
 mod sketch;
 mod source;
+mod store_url;
 mod tree;
 mod vary;
 mod yaml;
@@ -43,6 +44,7 @@ pub use path_template::Part;
 pub use schema::schema;
 pub use sketch::{KindName, Outline, Reads, Sketch};
 pub use source::{SOURCE_BYTES_MAX, Source, read, read_from};
+pub use store_url::{StoreKind, StoreUrl, UrlFault};
 pub use vary::{Change, VaryError, vary};
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ mod report;
 mod resume;
 mod scheduling;
 mod sim;
+#[cfg(feature = "cloud")]
+mod stores;
 mod tidy;
 mod torture;
 mod warehouse;

@@ -366,7 +366,7 @@ fn the_dockerfile_is_small_reproducible_and_without_rights() {
     let of = |word: &str| -> Vec<&str> {
         lines.iter().filter_map(|line| line.strip_prefix(word)?.strip_prefix(' ')).collect()
     };
-    let known = ["FROM", "WORKDIR", "COPY", "RUN", "USER", "ENTRYPOINT", "CMD"];
+    let known = ["FROM", "WORKDIR", "COPY", "ARG", "RUN", "USER", "ENTRYPOINT", "CMD"];
     for line in &lines {
         assert!(known.contains(&line.split(' ').next().unwrap_or_default()), "{line}");
     }

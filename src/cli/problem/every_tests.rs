@@ -11,7 +11,7 @@ use super::*;
 use crate::engine::{Closed, Exhausted};
 use crate::project::Misfit;
 use crate::run::{ChangesError, ExportError, SeedFileError, SeedFileFault};
-use crate::sink::{Action, FileFormat, Holder, ReadError, SinkError};
+use crate::sink::{Action, FileFormat, Holder, ReadError, SinkError, StoreTrouble};
 use crate::store::{self, StoreError};
 use crate::tmdb::{Distrust, Failure, Reason, TransportError, Unkept};
 
@@ -42,6 +42,8 @@ fn sinks() -> Vec<SinkError> {
     let path = || PathBuf::from("out/films.parquet");
     let (table, column) = (|| "films".to_owned(), || "id".to_owned());
     let action = Action::Write;
+    let url = || "s3://bucket/films.parquet".to_owned();
+    let trouble = |trouble| SinkError::Store { doing: "read", url: url(), trouble, said: " (Code)".into() };
     vec![
         SinkError::Full { action, path: path(), source: disk() },
         SinkError::NotPermitted { action, path: path(), source: disk() },
@@ -85,6 +87,22 @@ fn sinks() -> Vec<SinkError> {
         SinkError::TableLocked { path: path(), waited: Duration::from_secs(30) },
         SinkError::OtherSource { path: path(), published: "mock".into(), wanted: "x".into() },
         SinkError::OtherSource { path: path(), published: "x".into(), wanted: "mock".into() },
+        SinkError::OtherSource { path: url().into(), published: "mock".into(), wanted: "x".into() },
+        SinkError::NoStores { url: url() },
+        trouble(StoreTrouble::NoCredentials),
+        trouble(StoreTrouble::BadCredentials),
+        trouble(StoreTrouble::NotPermitted),
+        trouble(StoreTrouble::NoBucket),
+        trouble(StoreTrouble::Region),
+        trouble(StoreTrouble::Clock),
+        trouble(StoreTrouble::Unreachable),
+        trouble(StoreTrouble::TimedOut),
+        trouble(StoreTrouble::Busy),
+        trouble(StoreTrouble::NoConditions),
+        trouble(StoreTrouble::Setup),
+        trouble(StoreTrouble::UploadGone),
+        trouble(StoreTrouble::Other),
+        SinkError::OtherWriter { url: url(), by: "run 7 of pipeline `films`".into() },
         SinkError::BadRecord { kind: "journal", path: path(), source: json() },
         SinkError::RecordVersion { kind: "journal", path: path(), found: 2, known: 1 },
         SinkError::Unfinished {
@@ -193,7 +211,7 @@ fn reads() -> Vec<ReadError> {
         ReadError::NoTables { path: path(), folders: Vec::new() },
         ReadError::TooManyFiles { path: path() },
         ReadError::NoRows { path: path() },
-        ReadError::Delta(Box::new(SinkError::NoDelta { path: path() })),
+        ReadError::Store(SinkError::NoDelta { path: path() }),
     ]
 }
 

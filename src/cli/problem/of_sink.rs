@@ -2,10 +2,11 @@
 
 use super::super::exit::Exit;
 use super::{Verdict, verdict};
-use crate::sink::{Action, SinkError};
+use crate::sink::{Action, SinkError, StoreTrouble};
+use crate::spec::StoreUrl;
 
 /// The exit code of `error`, its code, and its hints.
-pub(super) fn of_sink(error: &SinkError) -> Verdict {
+pub(in crate::cli) fn of_sink(error: &SinkError) -> Verdict {
     use Exit::{Failed, Invalid, Locked};
     match error {
         SinkError::Full { .. } => {
@@ -113,6 +114,13 @@ pub(super) fn of_sink(error: &SinkError) -> Verdict {
             "table-locked",
             &["run the same command again when that publish is done, or write elsewhere with `--out DIR`"],
         ),
+        SinkError::OtherSource { path, .. } if StoreUrl::is_meant(path) => verdict(
+            Invalid,
+            "other-source",
+            &[
+                "give the table another address in the file, or remove the object and its manifest; data of two sources is never mixed",
+            ],
+        ),
         SinkError::OtherSource { published, .. } if published == "mock" => verdict(
             Invalid,
             "other-source",
@@ -127,6 +135,19 @@ pub(super) fn of_sink(error: &SinkError) -> Verdict {
                 "write these tables elsewhere with `--out DIR`, or remove them first; data of two sources is never mixed",
             ],
         ),
+        SinkError::NoStores { .. } => verdict(
+            Invalid,
+            "not-in-this-build",
+            &["build tmdb-etl with object stores: `cargo build --release --features cloud`"],
+        ),
+        SinkError::Store { url, trouble, .. } => of_trouble(url, *trouble),
+        SinkError::OtherWriter { .. } => verdict(
+            Failed,
+            "other-writer",
+            &[
+                "nothing was changed by this run; run the same command again to publish over that load, or give each writer a path of its own",
+            ],
+        ),
         SinkError::BadRecord { .. } => {
             verdict(Failed, "bad-record", &["it was damaged from outside; move it away to go on"])
         }
@@ -139,4 +160,79 @@ pub(super) fn of_sink(error: &SinkError) -> Verdict {
             Verdict { exit: Failed, code: "unfinished", hints }
         }
     }
+}
+
+/// What to do about an object store.
+fn of_trouble(url: &str, trouble: StoreTrouble) -> Verdict {
+    use Exit::{Failed, Invalid};
+    let (scheme, rest) = url.split_once("://").unwrap_or(("s3", url));
+    let bucket = rest.split('/').next().unwrap_or_default();
+    let (from, region, endpoint) = match scheme {
+        "gs" => (
+            "GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT",
+            "GOOGLE_BUCKET_LOCATION",
+            "the network",
+        ),
+        "az" => (
+            "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY (or AZURE_STORAGE_SAS_KEY, AZURE_CLIENT_ID …)",
+            "AZURE_STORAGE_ACCOUNT_NAME",
+            "AZURE_STORAGE_ENDPOINT and the network",
+        ),
+        _ => (
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (with AWS_SESSION_TOKEN where there is one)",
+            "AWS_REGION",
+            "AWS_ENDPOINT_URL and the network",
+        ),
+    };
+    let (exit, code, hint) = match trouble {
+        StoreTrouble::NoCredentials => (
+            Invalid,
+            "store-credentials",
+            format!("set {from} for bucket `{bucket}`, or run where the machine has a role"),
+        ),
+        StoreTrouble::BadCredentials => {
+            (Invalid, "store-credentials", format!("check {from}: bucket `{bucket}` does not take them"))
+        }
+        StoreTrouble::NotPermitted => (
+            Invalid,
+            "store-not-permitted",
+            format!(
+                "give the credentials the right to read, write and list objects of bucket `{bucket}`, and to abort uploads to it"
+            ),
+        ),
+        StoreTrouble::NoBucket => (
+            Invalid,
+            "no-bucket",
+            format!("make bucket `{bucket}`, or name one that is there; the program makes none"),
+        ),
+        StoreTrouble::Region => {
+            (Invalid, "store-region", format!("set {region} to that of bucket `{bucket}`"))
+        }
+        StoreTrouble::Clock => (
+            Failed,
+            "store-clock",
+            "set the clock of this machine, as by NTP: requests are signed with the time".to_owned(),
+        ),
+        StoreTrouble::Setup => (
+            Invalid,
+            "store-setup",
+            format!("check {from}; {endpoint}; plain http needs AWS_ALLOW_HTTP=true"),
+        ),
+        StoreTrouble::NoConditions => (
+            Invalid,
+            "store-conditions",
+            format!(
+                "bucket `{bucket}` must take `If-Match` and `If-None-Match`: without them two writers could mix; use another store"
+            ),
+        ),
+        StoreTrouble::Unreachable | StoreTrouble::TimedOut => {
+            (Failed, "store-unreachable", format!("check {endpoint}, then run the same command again"))
+        }
+        StoreTrouble::Busy | StoreTrouble::UploadGone | StoreTrouble::Other => (
+            Failed,
+            "store",
+            format!("run the same command again; if it stays so, ask whoever runs bucket `{bucket}`"),
+        ),
+    };
+    Verdict { exit, code, hints: vec![hint] }
 }

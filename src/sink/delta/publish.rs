@@ -82,8 +82,14 @@ fn prepare_here(disk: &Disk, staged: &StagedTable, facts: &RunFacts) -> Result<O
         facts: facts.clone(),
     };
     let staged_path = staged.staged().to_path_buf();
-    let mut entry =
-        Entry { staged: staged_path, path: staged.path.clone(), link: None, manifest, delta: Some(delta) };
+    let mut entry = Entry {
+        staged: staged_path,
+        path: staged.path.clone(),
+        link: None,
+        manifest,
+        delta: Some(delta),
+        remote: None,
+    };
     let table = Table::open(disk, &staged.path)?;
     let snapshot = table.snapshot()?;
     if let Some(snapshot) = &snapshot {

@@ -6,13 +6,14 @@
 //! Invariant: whatever the bytes are, the answer is a table or a [`ReadError`]; what is held follows from the
 //! footer and the rows asked for, and in an Arrow file from its largest batch.
 
+mod handle;
 mod of_arrow;
 mod of_parquet;
 mod value;
 mod widest;
 mod words;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -21,9 +22,11 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use serde_json::Value;
 
+use self::handle::Handle;
 use super::delta;
 use super::encode::FormatError;
 use super::error::SinkError;
+use crate::spec::StoreUrl;
 
 pub use widest::widest;
 pub use words::type_words;
@@ -94,7 +97,7 @@ pub struct Folder {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// Nothing is there.
-    #[error("read `{}`: there is no such file or folder", path.display())]
+    #[error("read `{}`: there is no such {}", path.display(), if StoreUrl::is_meant(path) { "object" } else { "file or folder" })]
     Missing {
         /// Where.
         path: PathBuf,
@@ -153,15 +156,15 @@ pub enum ReadError {
         /// Folders in it.
         folders: Vec<PathBuf>,
     },
-    /// A Delta table whose log cannot be read here.
-    #[error(transparent)]
-    Delta(Box<SinkError>),
     /// A Delta table in which no file counts.
     #[error("read `{}`: the Delta table has no rows", path.display())]
     NoRows {
         /// Where.
         path: PathBuf,
     },
+    /// An object store, or the log of a Delta table, does not let it be read.
+    #[error(transparent)]
+    Store(#[from] SinkError),
     /// A folder with more files than anybody looks at.
     #[error("read `{}`: more than {FOLDER_FILES_MAX} files are in this folder", path.display())]
     TooManyFiles {
@@ -172,6 +175,10 @@ pub enum ReadError {
 
 /// Whether `path` is a folder (or a link to one), or a file.
 pub fn is_folder(path: &Path) -> Result<bool, ReadError> {
+    if StoreUrl::is_meant(path) {
+        // A store has no folders; what is no object there is told when it is opened.
+        return Ok(false);
+    }
     let found = fs::metadata(path).map_err(|source| refused(path, source))?;
     if found.is_dir() || found.is_file() {
         Ok(found.is_dir())
@@ -185,7 +192,7 @@ pub fn delta_files(path: &Path) -> Result<Option<Vec<PathBuf>>, ReadError> {
     if !delta::is_table(path) {
         return Ok(None);
     }
-    let files = delta::live_files(path).map_err(|error| ReadError::Delta(Box::new(error)))?;
+    let files = delta::live_files(path)?;
     if files.is_empty() {
         return Err(ReadError::NoRows { path: path.to_owned() });
     }
@@ -234,8 +241,8 @@ pub fn read_table(path: &Path) -> Result<TableFile, ReadError> {
     if is_folder(path)? {
         return Err(ReadError::NotAFile { path: path.to_owned() });
     }
-    let mut file = open(path)?;
-    let format = recognise(path, &mut file).map_err(|source| refused(path, source))??;
+    let file = Handle::open(path)?;
+    let format = recognise(path, &file).map_err(|source| refused(path, source))??;
     decode(path, format, || match format {
         FileFormat::Parquet => of_parquet::table(path, &file),
         FileFormat::Arrow => of_arrow::table(path, &file),
@@ -247,7 +254,7 @@ pub fn first_rows(table: &TableFile, rows: usize) -> Result<Vec<Vec<Value>>, Rea
     if rows == 0 || table.rows == 0 {
         return Ok(Vec::new());
     }
-    let file = open(&table.path)?;
+    let file = Handle::open(&table.path)?;
     decode(&table.path, table.format, || {
         let batches: Vec<RecordBatch> = match table.format {
             FileFormat::Parquet => of_parquet::first_batches(&file, rows)?,
@@ -262,10 +269,6 @@ pub fn first_rows(table: &TableFile, rows: usize) -> Result<Vec<Vec<Value>>, Rea
         }
         Ok(values)
     })
-}
-
-fn open(path: &Path) -> Result<File, ReadError> {
-    File::open(path).map_err(|source| refused(path, source))
 }
 
 fn refused(path: &Path, source: io::Error) -> ReadError {
@@ -290,14 +293,14 @@ fn decode<T>(
 }
 
 /// Which format it is, or what it is instead.
-fn recognise(path: &Path, file: &mut File) -> io::Result<Result<FileFormat, ReadError>> {
+fn recognise(path: &Path, mut file: &Handle) -> io::Result<Result<FileFormat, ReadError>> {
     const ENDS: usize = 8;
     let mut head = Vec::with_capacity(256);
-    file.by_ref().take(256).read_to_end(&mut head)?;
-    let length = file.metadata()?.len();
+    file.take(256).read_to_end(&mut head)?;
+    let length = file.bytes()?;
     let mut tail = Vec::with_capacity(ENDS);
     file.seek(SeekFrom::Start(length.saturating_sub(ENDS as u64)))?;
-    file.by_ref().take(ENDS as u64).read_to_end(&mut tail)?;
+    file.take(ENDS as u64).read_to_end(&mut tail)?;
     let path = path.to_owned();
     let ended = |magic: &[u8], format| {
         // The shortest files have a magic at both ends, and the length of a footer before the last.

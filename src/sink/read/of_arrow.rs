@@ -1,7 +1,6 @@
 //! What an Arrow file says about itself, and its first rows. The rows of a batch stand in its header, so that
 //! counting them reads no data.
 
-use std::fs::File;
 use std::io::{BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use arrow::ipc::{Block, CompressionType, MetadataVersion, root_as_footer, root_a
 use arrow::record_batch::RecordBatch;
 
 use super::super::encode::FormatError;
+use super::handle::Handle;
 use super::{FileFormat, TableFile};
 
 /// Bytes at the end of a file: the length of the footer, and the magic.
@@ -22,7 +22,7 @@ const END: usize = 10;
 /// a process that finds none is ended, not told.
 const BUFFER_BYTES_MAX: i64 = 4 * 1024 * 1024 * 1024;
 
-pub(super) fn table(path: &Path, file: &File) -> Result<TableFile, FormatError> {
+pub(super) fn table(path: &Path, file: &Handle) -> Result<TableFile, FormatError> {
     let (bytes, start, footer) = read_footer(file)?;
     let footer = root_as_footer(&footer).map_err(malformed)?;
     let schema = footer.schema().ok_or_else(|| ArrowError::IpcError("no schema in the footer".to_owned()))?;
@@ -50,8 +50,8 @@ pub(super) fn table(path: &Path, file: &File) -> Result<TableFile, FormatError> 
 }
 
 /// The size of the file, where its footer starts, and the footer.
-fn read_footer(mut file: &File) -> Result<(u64, u64, Vec<u8>), ArrowError> {
-    let bytes = file.metadata()?.len();
+fn read_footer(mut file: &Handle) -> Result<(u64, u64, Vec<u8>), ArrowError> {
+    let bytes = file.bytes()?;
     let mut end = [0; END];
     read_at(file, bytes.saturating_sub(END as u64), &mut end)?;
     let length = read_footer_length(end)? as u64;
@@ -63,7 +63,7 @@ fn read_footer(mut file: &File) -> Result<(u64, u64, Vec<u8>), ArrowError> {
 }
 
 /// The message in front of a block's data; both stand before `end`.
-fn header(file: &File, block: &Block, end: u64) -> Result<Vec<u8>, ArrowError> {
+fn header(file: &Handle, block: &Block, end: u64) -> Result<Vec<u8>, ArrowError> {
     let size = |number: i64| u64::try_from(number).map_err(|_| beyond("a batch"));
     let (offset, header, body) =
         (size(block.offset())?, size(block.metaDataLength().into())?, size(block.bodyLength())?);
@@ -106,7 +106,7 @@ fn add_batch(table: &mut TableFile, header: &[u8]) -> Result<(), ArrowError> {
     Ok(())
 }
 
-pub(super) fn first_batches(file: &File, rows: usize) -> Result<Vec<RecordBatch>, FormatError> {
+pub(super) fn first_batches(file: &Handle, rows: usize) -> Result<Vec<RecordBatch>, FormatError> {
     let (_, start, footer) = read_footer(file)?;
     let footer = root_as_footer(&footer).map_err(malformed)?;
     for block in footer.dictionaries().into_iter().flatten() {
@@ -132,7 +132,7 @@ pub(super) fn first_batches(file: &File, rows: usize) -> Result<Vec<RecordBatch>
 }
 
 /// Refuses a block with a compressed buffer that claims more than [`BUFFER_BYTES_MAX`].
-fn check_buffers(file: &File, block: &Block, end: u64) -> Result<(), ArrowError> {
+fn check_buffers(file: &Handle, block: &Block, end: u64) -> Result<(), ArrowError> {
     let header = header(file, block, end)?;
     let message = root_as_message(&header).map_err(malformed)?;
     let dictionary = message.header_as_dictionary_batch().and_then(|dictionary| dictionary.data());
@@ -152,7 +152,7 @@ fn check_buffers(file: &File, block: &Block, end: u64) -> Result<(), ArrowError>
     Ok(())
 }
 
-fn read_at(mut file: &File, offset: u64, into: &mut [u8]) -> Result<(), ArrowError> {
+fn read_at(mut file: &Handle, offset: u64, into: &mut [u8]) -> Result<(), ArrowError> {
     file.seek(SeekFrom::Start(offset))?;
     Ok(file.read_exact(into)?)
 }

@@ -1,6 +1,5 @@
 //! What a Parquet file says about itself, and its first rows.
 
-use std::fs::File;
 use std::path::Path;
 
 use arrow::record_batch::RecordBatch;
@@ -12,10 +11,11 @@ use parquet::basic::Compression;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use super::super::encode::FormatError;
+use super::handle::Handle;
 use super::{FileFormat, TableFile};
 
-pub(super) fn table(path: &Path, file: &File) -> Result<TableFile, FormatError> {
-    let bytes = file.metadata().map_err(|error| FormatError::Parquet(error.into()))?.len();
+pub(super) fn table(path: &Path, file: &Handle) -> Result<TableFile, FormatError> {
+    let bytes = file.bytes().map_err(|error| FormatError::Parquet(error.into()))?;
     let read = ArrowReaderMetadata::load(file, ArrowReaderOptions::new())?;
     let footer = read.metadata();
     let facts = footer.file_metadata();
@@ -37,8 +37,8 @@ pub(super) fn table(path: &Path, file: &File) -> Result<TableFile, FormatError> 
     })
 }
 
-pub(super) fn first_batches(file: &File, rows: usize) -> Result<Vec<RecordBatch>, FormatError> {
-    let file = file.try_clone().map_err(|error| FormatError::Parquet(error.into()))?;
+pub(super) fn first_batches(file: &Handle, rows: usize) -> Result<Vec<RecordBatch>, FormatError> {
+    let file = file.again().map_err(|error| FormatError::Parquet(error.into()))?;
     let reader =
         ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(rows).with_limit(rows).build()?;
     Ok(reader.collect::<Result<_, _>>()?)

@@ -11,6 +11,7 @@ use super::super::language::{FILE_BYTES, FILE_BYTES_MAX, FILE_BYTES_MIN};
 use super::super::model::{
     ArrowCodec, Column, DeltaLayout, FolderLayout, Format, Layout, Located, Mode, Output, ParquetCodec,
 };
+use super::super::store_url::StoreUrl;
 use super::super::tree::{Entry, NodeValue};
 use super::fields::{Fields, Keys};
 use super::{expect, order, settings, upsert};
@@ -165,6 +166,10 @@ fn layout(
 fn needs_folder(what: &str, entry: &Entry, place: Option<&(Located<PathBuf>, bool)>, faults: &mut Faults) {
     let fault = faults.error("needs-folder", entry.key_span, format!("{what} needs a folder as `path`"));
     if let Some((path, _)) = place {
+        if StoreUrl::is_meant(&path.value) {
+            fault.also(path.span, "this is one object").help("write to a local folder, as in `out/films`");
+            return;
+        }
         let folder = path.value.with_extension("");
         fault
             .also(path.span, "this is one file")
@@ -181,6 +186,18 @@ fn word(entry: &Entry, faults: &mut Faults) -> Option<Word> {
 
 /// The place of a Delta table, which is a folder whatever its name; a name that says another format is a slip.
 fn delta_place(entry: &Entry, faults: &mut Faults) -> Option<(Located<PathBuf>, bool)> {
+    if let NodeValue::Scalar(scalar) = &entry.value.value
+        && StoreUrl::is_meant(std::path::Path::new(&scalar.text))
+    {
+        faults
+            .error(
+                "not-available-yet",
+                entry.value.span,
+                "a Delta table in an object store is not available yet",
+            )
+            .help("write it to a local folder, as in `out/films`; one Parquet file can go to the store");
+        return None;
+    }
     let (path, _) = place(entry, true, faults)?;
     if let Some(word) = Word::of_ending(&path.value) {
         let folder = path.value.with_extension("");
@@ -213,6 +230,31 @@ fn codec<T: Copy + Default>(
     expect::choice(entry, words, faults)
 }
 
+/// The place of a table in an object store, where there is no link that could be swapped, so that it is one object.
+fn object(text: &Located<String>, said: bool, faults: &mut Faults) -> Option<(Located<PathBuf>, bool)> {
+    let url = match StoreUrl::parse(&text.value) {
+        Ok(url) => url,
+        Err(fault) => {
+            faults.error("bad-output", text.span, clip(&fault.what)).help(fault.help);
+            return None;
+        }
+    };
+    let path = url.path();
+    if url.key.ends_with('/') || path.extension().is_none() {
+        faults
+            .error("needs-file", text.span, "a table in an object store is one file, and this names a folder")
+            .help(format!("write `path: {}.parquet`", clip(text.value.trim_end_matches('/'))));
+    } else if said || Word::of_ending(&path).is_some() {
+        return Some((Located::new(path, text.span), false));
+    } else {
+        let ending = path.extension().unwrap_or_default().to_string_lossy();
+        faults
+            .error("bad-output", text.span, format!("the ending `.{}` says no format", clip(&ending)))
+            .help("write a `.parquet` or an `.arrow` file, or say it: `format: parquet`");
+    }
+    None
+}
+
 /// The place of a table, and whether it is a folder; `said` if `format` stands beside it, so that any ending will do.
 fn place(entry: &Entry, said: bool, faults: &mut Faults) -> Option<(Located<PathBuf>, bool)> {
     let text = expect::text("path", &entry.value, faults)?;
@@ -225,9 +267,7 @@ fn place(entry: &Entry, said: bool, faults: &mut Faults) -> Option<(Located<Path
             .error("bad-output", span, "`path` takes the name of a file or a folder")
             .help("as in `out/films.parquet` or `out/films`");
     } else if text.value.contains("://") {
-        faults
-            .error("not-available-yet", span, "an object store as `output` is not available yet")
-            .help("write a local file, as in `out/films.parquet`, and copy it there");
+        return object(&text, said, faults);
     } else if name.is_empty() || name.ends_with('.') {
         faults
             .error("bad-output", span, "this names neither a file nor a folder of its own")

@@ -109,9 +109,10 @@ pub(in super::super) static OUTPUT: Object = Object::new(
             "path",
             Takes::Text(&pattern::OUTPUT_PATH),
             "One file, if the path has an ending (`.parquet`; `.arrow`, `.feather`, `.ipc`); else a folder of files, and readers \
-             open the folder. Either is replaced as a whole when the run is complete; the folders on the way are made.",
+             open the folder. Either is replaced as a whole when the run is complete; the folders on the way are made. Also one \
+             file in an object store (`s3://`, `gs://`, `az://`), in a build with `--features cloud`.",
         )
-        .examples(&["out/films.parquet", "out/films.arrow", "out/films"])
+        .examples(&["out/films.parquet", "out/films.arrow", "out/films", "s3://bucket/films.parquet"])
         .required(),
         Key::new(
             "format",

@@ -2,6 +2,7 @@
 
 mod marks;
 mod specimen;
+mod values;
 
 use std::collections::HashSet;
 use std::fs;
@@ -11,6 +12,7 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
+use self::values::VALUES;
 use super::super::language::{
     API, COLUMN, EXPAND, EXPORT, FETCH, FILE, FILTER, GONE, Key, OUTPUT, Object, PIPELINE, PROJECT, RATE,
     REFRESH, RETRY, SEED, SORT_KEY, STAGE_RATE, literal,
@@ -230,112 +232,6 @@ fn both_demand_the_same_keys_and_refuse_others() {
         }
     }
 }
-
-/// Values as they may be written, of every grammar of the language and of none.
-const VALUES: [&str; 102] = [
-    "",
-    "~",
-    "null",
-    "true",
-    "no",
-    "yes",
-    "0",
-    "1",
-    "7",
-    "-1",
-    "1.0",
-    "1.5",
-    "007",
-    "0x10",
-    "0o17",
-    "1_000",
-    "1e3",
-    ".5",
-    "500",
-    "501",
-    "1024",
-    "65536",
-    "99999999999999999999",
-    "''",
-    "' '",
-    "'1'",
-    "'true'",
-    "'null'",
-    "all",
-    "none",
-    "auto",
-    "a",
-    "a-b",
-    "A",
-    "'a b'",
-    "'a.b'",
-    "movies",
-    "series",
-    "similar",
-    "similar.found",
-    "movies.failed",
-    "movies.lost",
-    "a.b.c",
-    "40/s",
-    "40 / s",
-    "2.5/m",
-    "1./h",
-    "40/sec",
-    "40/second",
-    "40/minute",
-    "' 40/s '",
-    "40/d",
-    "-1/s",
-    "1e3/s",
-    "0/s",
-    "10",
-    "10s",
-    "10 s",
-    "250ms",
-    "2m",
-    "2min",
-    "8h",
-    "1.5s",
-    "1d",
-    "0s",
-    "1%",
-    "0.5 %",
-    "100%",
-    "0100.0%",
-    "101%",
-    "1..9",
-    "1 .. 9",
-    "9..1",
-    "1...3",
-    "en-US",
-    "en_US",
-    "int64",
-    "list<string>",
-    "'list < string >'",
-    "list<list<string>>",
-    "'/movie/{id}'",
-    "/movie",
-    "movie",
-    "'/a//b'",
-    "'/a?b=1'",
-    "https://api.themoviedb.org/3",
-    "http://127.0.0.1:1/3",
-    "ftp://x/3",
-    "out/films.parquet",
-    "out/films",
-    "out/films.parquet/",
-    "out/..",
-    "64MiB",
-    "64 MB",
-    "{column: id}",
-    ".parquet",
-    "films.csv",
-    "[]",
-    "[a, b]",
-    "[a, a]",
-    "{}",
-    "{a: 1}",
-];
 
 #[test]
 fn what_the_decoder_takes_the_schema_takes() {

@@ -1,0 +1,98 @@
+//! Tables that are objects in a store: `s3://`, `gs://`, `az://`.
+//!
+//! ```text
+//!  staged file ─▶ parts ─▶ claim in the manifest object ─▶ complete: readers see it ─▶ manifest, without the claim
+//! ```
+//!
+//! Belongs here: everything that asks an object store. Does not belong here: what is staged and when it is published
+//! (`commit`, whose steps these are part of). The steps, and what they promise, are in `docs/architecture/cloud.md`.
+//!
+//! Everything here blocks, on a runtime of its own that lives as long as one call or one publish.
+//!
+//! Invariant: nothing changes a table but who holds the claim in its manifest object, and whoever takes a claim over gives up
+//! the upload of the one who held it first.
+
+mod object;
+mod open;
+mod publish;
+mod record;
+mod trouble;
+mod upload;
+
+#[cfg(test)]
+mod dying;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::path::Path as Key;
+use tokio::runtime::{Builder, Runtime};
+
+use self::open::{Patience, Store};
+use super::error::SinkError;
+use super::journal::Entry;
+use super::manifest::Manifest;
+use super::remote_entry::LoadId;
+use crate::spec::StoreUrl;
+
+pub(super) use object::Object;
+pub(super) use publish::{Publish, Stand, let_go, prepare, stand_of};
+
+/// One table's object, its manifest, and the way to both.
+#[derive(Clone, Debug)]
+struct Place {
+    store: Arc<dyn Store>,
+    url: StoreUrl,
+    data: Key,
+    manifest: Key,
+}
+
+impl Place {
+    fn open(url: &StoreUrl, patience: Patience) -> Result<Self, SinkError> {
+        let store = open::store(url, patience)?;
+        let key = |text: &str| {
+            Key::parse(text).map_err(|error| trouble::of("find", url, &object_store::Error::from(error)))
+        };
+        let (data, manifest) = (key(&url.key)?, key(&url.hidden(record::MANIFEST))?);
+        Ok(Self { store, url: url.clone(), data, manifest })
+    }
+
+    fn of(entry: &Entry, patience: Patience) -> Result<Self, SinkError> {
+        let url = StoreUrl::of(&entry.path).expect("an entry with a remote part has an address");
+        Self::open(&url, patience)
+    }
+}
+
+/// The store of `url`, and its key there: for whoever keeps a format of its own in it.
+#[expect(dead_code, reason = "the door for Delta tables in object stores")]
+pub(super) fn open(url: &StoreUrl) -> Result<(Arc<dyn ObjectStore>, Key), SinkError> {
+    let place = Place::open(url, Patience::Work)?;
+    Ok((place.store, place.data))
+}
+
+/// Whether a table can be published at `url`, before hours are spent on it; answers which load is there.
+///
+/// It reads the manifest, and begins an upload and gives it up: readers see neither.
+pub(super) fn check(url: &StoreUrl) -> Result<Option<LoadId>, SinkError> {
+    let place = Place::open(url, Patience::Check)?;
+    runtime().block_on(async {
+        let found = record::read(&place).await?;
+        let id = upload::create(&place).await?;
+        upload::give_up(&place, &id).await?;
+        Ok(found.record.manifest.as_ref().map(LoadId::of))
+    })
+}
+
+/// The manifest of the table at `url`; none where nothing was published.
+pub(super) fn manifest(url: &StoreUrl) -> Result<Option<Manifest>, SinkError> {
+    let place = Place::open(url, Patience::Check)?;
+    Ok(runtime().block_on(record::read(&place))?.record.manifest)
+}
+
+/// A runtime for the thread that asks.
+fn runtime() -> Runtime {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime of one thread needs a handful of file descriptors")
+}
