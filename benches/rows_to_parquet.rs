@@ -58,6 +58,7 @@ fn rows_to_parquet(criterion: &mut Criterion) {
         format: table.format,
         layout: table.layout.clone(),
         sort_by: Vec::new(),
+        upsert: None,
         pipeline: "bench".into(),
     };
     let writer =

@@ -76,6 +76,7 @@ pub fn table(rows: Option<&str>, columns: &[(&str, ColumnType, &str)]) -> Arc<Ta
         path: "films.parquet".into(),
         layout: tmdb_etl::spec::Layout::default(),
         sort_by: Vec::new(),
+        upsert: None,
         format: Format::Parquet(ParquetCodec::Zstd),
     })
 }

@@ -158,7 +158,7 @@ fn candidates(
     printer: &Printer,
 ) -> Result<Vec<Candidate>, Problem> {
     let variables = |name: &str| std::env::var(name).ok();
-    let options = Options { out: None, base_url };
+    let options = Options { out: None, base_url, ..Options::default() };
     let file =
         source(&arguments.file).map_err(|faults| faulty(Source::unread(&arguments.file), faults, printer))?;
     let compile = |source: &Source| plan::read(source, &arguments.set, &variables, &options);

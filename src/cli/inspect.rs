@@ -15,8 +15,8 @@ use super::problem::{Problem, of_sink};
 use super::runs::{self, RunsError};
 use super::runs_text;
 use crate::sink::{
-    Manifest, ReadError, TableFile, first_rows, is_folder, known_manifest, look_through, read_table,
-    shown_manifest, type_words, widest,
+    Manifest, ReadError, TableFile, delta_files, first_rows, is_folder, known_manifest, look_through,
+    read_table, shown_manifest, type_words, widest,
 };
 use crate::spec::StoreUrl;
 
@@ -66,6 +66,8 @@ enum Output {
 pub(super) struct Inspected {
     /// What to call it: the file, or the folder of the parts.
     pub path: PathBuf,
+    /// Whether a log says which files count.
+    pub is_delta: bool,
     /// At least one.
     pub files: Vec<TableFile>,
     /// Of a single file, or of a folder that this program wrote.
@@ -174,12 +176,19 @@ fn list_runs(state: &Path, most: usize, output: Output, printer: &Printer) -> Ex
 /// Every table that can be read, and a problem for every other.
 fn inspect(path: &Path, rows: usize) -> (Vec<Inspected>, Vec<Problem>) {
     let mut problems = Vec::new();
-    let paths = match is_folder(path) {
-        Ok(false) => vec![path.to_owned()],
-        Ok(true) => match look_through(path) {
-            Ok(folder) => folder.tables,
-            Err(error) => return (Vec::new(), vec![error.into()]),
-        },
+    let delta = match delta_files(path) {
+        Ok(files) => files,
+        Err(error) => return (Vec::new(), vec![error.into()]),
+    };
+    let is_delta = delta.is_some();
+    let found = match delta {
+        Some(files) => Ok(files),
+        None => is_folder(path).and_then(|folder| {
+            if folder { look_through(path).map(|found| found.tables) } else { Ok(vec![path.to_owned()]) }
+        }),
+    };
+    let paths = match found {
+        Ok(paths) => paths,
         Err(error) => return (Vec::new(), vec![error.into()]),
     };
     let mut files = Vec::new();
@@ -189,7 +198,7 @@ fn inspect(path: &Path, rows: usize) -> (Vec<Inspected>, Vec<Problem>) {
             Err(error) => problems.push(error.into()),
         }
     }
-    let mut tables = tables(path, files);
+    let mut tables = if is_delta { delta_table(path, files) } else { tables(path, files) };
     for table in &mut tables {
         let bytes = table.sum(|file| file.bytes);
         table.manifest = shown_manifest(&table.path, bytes);
@@ -209,6 +218,16 @@ fn inspect(path: &Path, rows: usize) -> (Vec<Inspected>, Vec<Problem>) {
     (tables, problems)
 }
 
+/// The files of a Delta table as one table; nothing if none of them can be read. Columns that came later are in some of them
+/// only, so the file with the most stands for all.
+fn delta_table(path: &Path, mut files: Vec<TableFile>) -> Vec<Inspected> {
+    files.sort_by_key(|file| std::cmp::Reverse(file.schema.fields().len()));
+    if files.is_empty() {
+        return Vec::new();
+    }
+    vec![Inspected { path: path.to_owned(), is_delta: true, files, manifest: None, rows: Vec::new() }]
+}
+
 /// A row of a file in the order of `columns`, with nulls for those that the file lacks.
 fn aligned(row: Vec<Value>, file: &Schema, columns: &Fields) -> Vec<Value> {
     if file.fields() == columns {
@@ -223,7 +242,8 @@ fn aligned(row: Vec<Value>, file: &Schema, columns: &Fields) -> Vec<Value> {
 
 /// Files as tables: each its own, but for a folder of parts whose columns go together; the file that has all of them stands first.
 fn tables(path: &Path, mut files: Vec<TableFile>) -> Vec<Inspected> {
-    let table = |path: PathBuf, files| Inspected { path, files, manifest: None, rows: Vec::new() };
+    let table =
+        |path: PathBuf, files| Inspected { path, is_delta: false, files, manifest: None, rows: Vec::new() };
     let ours = || known_manifest(path).is_some_and(|manifest| manifest.generation.is_some());
     let parts =
         (files.len() > 1 || (files.len() == 1 && ours())) && files.iter().all(|file| is_part(&file.path));
@@ -257,7 +277,7 @@ fn object(table: &Inspected) -> Value {
     let rows = table.rows.iter().map(|row| Value::Object(names().zip(row.iter().cloned()).collect()));
     json!({
         "path": table.path.to_string_lossy(),
-        "format": file.format.name(),
+        "format": if table.is_delta { "delta" } else { file.format.name() },
         "compression": table.codecs(),
         "rows": table.sum(|file| file.rows),
         "bytes": table.sum(|file| file.bytes),
@@ -315,5 +335,8 @@ pub(super) fn hint(error: &ReadError) -> String {
             format!("look into {}{more}", shown.join(", "))
         }
         ReadError::TooManyFiles { .. } => "name one of its files".to_owned(),
+        ReadError::NoRows { .. } => {
+            "its last load left none; `_delta_log` has the versions before".to_owned()
+        }
     }
 }

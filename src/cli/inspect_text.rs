@@ -69,6 +69,7 @@ fn facts(table: &Inspected, width: usize, text: &mut String) {
         ["none"] => ", not compressed".to_owned(),
         codecs => format!(", {}", codecs.join(" and ")),
     };
+    let name = if table.is_delta { "Delta, of Parquet files" } else { name };
     say("format", &format!("{name}{codecs}"));
     say("rows", &format!("{} in {groups}", count(table.sum(|file| file.rows))));
     let files = if table.files.len() > 1 {

@@ -11,7 +11,10 @@ use crate::spec::{ColumnType, Faults, clip};
 pub(super) fn warn(plan: &Plan, faults: &mut Faults) {
     for (stage, table) in plan.tables() {
         let Some(manifest) = known_manifest(&table.path) else { continue };
-        for (column, definition) in table.columns.iter().zip(plan.definitions(stage)) {
+        for (place, (column, definition)) in table.columns.iter().zip(plan.definitions(stage)).enumerate() {
+            if table.marks_gone(place) {
+                continue;
+            }
             let same = |then: &&ColumnFacts| {
                 *then.name == *column.name && then.definition.as_deref() == Some(&*definition)
             };

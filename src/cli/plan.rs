@@ -96,7 +96,7 @@ fn found(
     base_url: Option<String>,
     printer: &Printer,
 ) -> Result<(Plan, Findings), Problem> {
-    let options = Options { out: arguments.out, base_url };
+    let options = Options { out: arguments.out, base_url, ..Options::default() };
     let (plan, mut findings) = load(&arguments.file, &arguments.set, &options);
     findings.look_for_files(plan.as_ref());
     findings.tell(printer);

@@ -296,6 +296,7 @@ fn of_run(error: &RunError, signal: Option<Signal>) -> Verdict {
 fn of_read(error: &ReadError) -> Verdict {
     let (exit, code) = match error {
         ReadError::Store(error) => return of_sink(error),
+        ReadError::NoRows { .. } => (Exit::Invalid, "no-rows"),
         ReadError::Refused { .. } => (Exit::Failed, "not-readable"),
         ReadError::Missing { .. } => (Exit::Invalid, "no-file"),
         ReadError::NotAFile { .. } | ReadError::NotATable { .. } => (Exit::Invalid, "no-table"),

@@ -279,7 +279,7 @@ async fn run(meant: &Meant, printer: &Printer, ran: &mut Ran) -> Result<Publishe
     let embedded =
         if meant.mock { Some(mock::start(Config::default()).await.map_err(Problem::from)?) } else { None };
     let base_url = embedded.as_ref().map(Mock::base_url).or_else(base_url_from_env);
-    let options = Options { out: meant.out.clone(), base_url };
+    let options = Options { out: meant.out.clone(), base_url, ..Options::default() };
     let (plan, findings) = load(&meant.file, &meant.overrides, &options);
     findings.tell(printer);
     let findings = ran.findings.insert(findings);

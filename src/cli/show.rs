@@ -112,7 +112,8 @@ async fn look(
     signals: &mut Signals,
 ) -> Result<(), Problem> {
     let base_url = embedded.map(Mock::base_url).or_else(base_url_from_env);
-    let (plan, findings) = load(&arguments.file, &arguments.set, &Options { out: None, base_url });
+    let (plan, findings) =
+        load(&arguments.file, &arguments.set, &Options { out: None, base_url, ..Options::default() });
     let Some(plan) = plan else {
         findings.tell(printer);
         return Err(findings.problem());

@@ -6,8 +6,7 @@
 use super::RequestTemplate;
 use super::graph::Graph;
 use crate::spec::{
-    Api, ChangesKind, Faults, Kind, Layout, Mode, Part, PathTemplate, Port, Refresh, SeedChanges, SeedSource,
-    Spec,
+    Api, ChangesKind, Faults, Kind, Mode, Part, PathTemplate, Port, Refresh, SeedChanges, SeedSource, Spec,
 };
 
 /// Days of a window at the most, both ends included. TMDB refuses `end_date` more than 14 days behind `start_date` (code 20).
@@ -50,7 +49,7 @@ pub(super) fn check_changes(spec: &Spec, graph: &Graph, faults: &mut Faults) {
         let SeedSource::Changes(changes) = &seed.source else { continue };
         for table in below(graph, index) {
             let Kind::Project(project) = &spec.stages[table].kind else { continue };
-            if matches!(&project.output.layout, Layout::Folder(folder) if folder.mode == Mode::Append) {
+            if project.output.layout.folder().is_some_and(|folder| folder.mode != Mode::Overwrite) {
                 continue;
             }
             let title = format!(

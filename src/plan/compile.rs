@@ -12,11 +12,13 @@ use super::expr::{Assigns, Expr, FieldSet, all, with_room};
 use super::expression::{Ready, assignment, expression};
 use super::fields::kept_fields;
 use super::fusion::{FirstPage, fuse};
-use super::graph::{Graph, wire};
+use super::graph::{Graph, Source, wire};
 use super::stores::{check_stores, rooted};
+use super::unread::check_use;
+use super::upsert::{check_build, upserts};
 use super::{
-    ColumnPlan, ExpandPlan, FetchPlan, FilterPlan, Plan, RequestTemplate, SeedItems, SeedPlan, StageIndex,
-    StageKind, StagePlan, TablePlan,
+    ColumnPlan, ExpandPlan, FetchPlan, FilterPlan, Plan, RequestTemplate, SeedItems, SeedPlan, StageKind,
+    StagePlan, TablePlan,
 };
 use crate::spec::{
     Api, Concurrency, Expand, Faults, Fetch, Kind, Located, Order, Port, Project, Query, Requests, Seed,
@@ -33,12 +35,21 @@ const REQUEST_CONCURRENCY: NonZeroU32 = NonZeroU32::new(4).expect("4 is not 0");
 const THREAD_CONCURRENCY: NonZeroU32 = NonZeroU32::new(2).expect("2 is not 0");
 
 /// What the command line adds to the file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// `--out`: relative outputs start here.
     pub out: Option<PathBuf>,
     /// `TMDB_BASE_URL` or the embedded API: instead of `api.base_url`.
     pub base_url: Option<String>,
+    /// Whether this build has Delta tables.
+    pub delta_tables: bool,
+}
+
+#[cfg_attr(not(feature = "delta"), expect(clippy::derivable_impls, reason = "it differs in another build"))]
+impl Default for Options {
+    fn default() -> Self {
+        Self { out: None, base_url: None, delta_tables: cfg!(feature = "delta") }
+    }
 }
 
 /// A plan, and what is legal in its file but probably not meant.
@@ -68,15 +79,17 @@ fn compile_here(spec: Spec, options: &Options) -> Result<Compiled, Faults> {
     let ready = all(spec.stages.iter().flat_map(expressions));
     let mut compiler =
         Compiler { api: &api, params: &spec.params, options, ready: &ready, faults: &mut faults };
-    let kinds: Vec<Option<StageKind>> = spec.stages.iter().map(|stage| compiler.kind(stage)).collect();
+    let mut kinds: Vec<Option<StageKind>> = spec.stages.iter().map(|stage| compiler.kind(stage)).collect();
     check_use(&spec, &graph, &mut faults);
+    check_build(&spec, options.delta_tables, &mut faults);
     check_stores(&spec, cfg!(feature = "cloud"), &mut faults);
     check_changes(&spec, &graph, &mut faults);
+    let gone = upserts(&spec, &graph, &mut kinds, &mut faults);
     if faults.has_errors() {
         return Err(faults);
     }
     let kinds = kinds.into_iter().flatten().collect();
-    let mut stages = stages(&spec, &api, &graph, kinds);
+    let mut stages = stages(&spec, &api, &graph, kinds, gone);
     let kept = kept_fields(&stages, &graph.item_edges);
     for (stage, kept) in stages.iter_mut().zip(kept) {
         if let StageKind::Fetch(fetch) = &mut stage.kind {
@@ -222,6 +235,7 @@ impl Compiler<'_> {
             format: project.output.format,
             layout: project.output.layout.clone(),
             sort_by: project.output.sort_by.clone(),
+            upsert: None,
         })
     }
 
@@ -274,54 +288,17 @@ fn field_path(name: &str) -> String {
     if plain { format!(".{name}") } else { format!(".[{}]", Value::from(name)) }
 }
 
-/// What is legal and does nothing.
-fn check_use(spec: &Spec, graph: &Graph, faults: &mut Faults) {
-    let read = |stage: StageIndex, port: Port| {
-        graph.inputs.iter().flatten().any(|source| source.stage == stage && source.port == port)
-    };
-    if !spec.stages.iter().any(|stage| matches!(stage.kind, Kind::Project(_))) {
-        faults
-            .error_without_place("no-table", "the pipeline writes no table")
-            .help("add a stage of `kind: project`, which says the columns and the file");
-        // The stage that nothing reads yet is the one that it will read.
-        return;
-    }
-    for (index, stage) in spec.stages.iter().enumerate() {
-        let id = &stage.id;
-        match &stage.kind {
-            Kind::Seed(_) | Kind::Filter(_) if !read(index, Port::Main) => {
-                faults
-                    .warning("unread-stage", id.span, format!("nothing reads `{}`", id.value))
-                    .help("read it by `from`, or remove it");
-            }
-            Kind::Fetch(_) => {
-                let ports = [Port::Main, Port::Failed, Port::Missing];
-                if !ports.into_iter().any(|port| read(index, port)) {
-                    faults
-                        .warning("unread-stage", id.span, format!("nothing reads `{}`", id.value))
-                        .help("its documents are fetched and thrown away");
-                }
-            }
-            // Of one that names the wrong target that is told.
-            Kind::Expand(expand)
-                if expand.into.is_none()
-                    && !read(index, Port::Found)
-                    && !graph.item_edges.iter().any(|edge| edge.from == index) =>
-            {
-                faults
-                    .warning("unread-stage", id.span, format!("nothing takes what `{}` finds", id.value))
-                    .help(format!("give it an `into:`, or read `{}.found`", id.value));
-            }
-            _ => {}
-        }
-    }
-}
-
-fn stages(spec: &Spec, api: &Api, graph: &Graph, kinds: Vec<StageKind>) -> Vec<StagePlan> {
+fn stages(
+    spec: &Spec,
+    api: &Api,
+    graph: &Graph,
+    kinds: Vec<StageKind>,
+    gone: Vec<Vec<Source>>,
+) -> Vec<StagePlan> {
     let orders = orders(spec, graph);
     let tokens = tokens(spec, graph);
     let mut stages = Vec::with_capacity(kinds.len());
-    for (index, (stage, kind)) in spec.stages.iter().zip(kinds).enumerate() {
+    for (index, ((stage, kind), gone)) in spec.stages.iter().zip(kinds).zip(gone).enumerate() {
         let own = match &stage.kind {
             Kind::Seed(seed) => seed.requests.clone(),
             Kind::Fetch(fetch) => fetch.requests.clone(),
@@ -338,6 +315,7 @@ fn stages(spec: &Spec, api: &Api, graph: &Graph, kinds: Vec<StageKind>) -> Vec<S
         stages.push(StagePlan {
             id: stage.id.value.clone(),
             inputs: graph.inputs[index].clone(),
+            gone,
             buffer: own.buffer.map_or(BUFFER, |buffer| buffer.get() as usize),
             concurrency: match own.concurrency {
                 Some(Concurrency::Number(number)) => number,

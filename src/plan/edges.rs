@@ -22,7 +22,7 @@ pub(super) fn edges(plan: &Plan) -> Vec<Edge> {
     let mut edges = Vec::new();
     for (to, stage) in plan.stages.iter().enumerate() {
         let by_items = |from| plan.item_edges.iter().any(|edge| edge.from == from && edge.to == to);
-        for source in &stage.inputs {
+        for source in stage.inputs.iter().chain(&stage.gone) {
             if source.port != Port::Found || !by_items(source.stage) {
                 edges.push(Edge {
                     from: source.stage,

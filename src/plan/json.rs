@@ -32,7 +32,7 @@ use super::edges::{edges, port_name};
 use super::expr::{Expr, FieldSet};
 use super::notes::notes;
 use super::text::{kind_name, order, reads};
-use super::{FirstPage, Plan, SeedItems, SeedPlan, StageIndex, StageKind, TablePlan};
+use super::{FirstPage, Plan, SeedItems, SeedPlan, StageIndex, StageKind, TablePlan, UpsertPlan};
 use crate::spec::{Layout, MaxFailures, OnMismatch, Rate, RunRate};
 
 /// Describes a plan as one JSON object.
@@ -222,16 +222,17 @@ fn table(table: &TablePlan) -> Value {
     json!({
         "name": table.stage.as_str(),
         "path": table.path.to_string_lossy(),
-        "format": table.format.name(),
+        "format": if matches!(table.layout, Layout::Delta(_)) { "delta" } else { table.format.name() },
         "compression": table.format.compression(),
-        "folder": match &table.layout {
-            Layout::File => Value::Null,
-            Layout::Folder(folder) => json!({
+        "folder": match table.layout.folder() {
+            None => Value::Null,
+            Some(folder) => json!({
                 "mode": folder.mode,
                 "partition_by": folder.partition_by,
                 "target_file_bytes": folder.target_file_bytes,
             }),
         },
+        "upsert": table.upsert.as_ref().map(|upsert| self::upsert(table, upsert)),
         "order": order(table.order),
         "sort_by": table.sort_by.iter().map(|key| json!({
             "column": key.column,
@@ -239,6 +240,21 @@ fn table(table: &TablePlan) -> Value {
         })).collect::<Vec<_>>(),
         "rows": table.rows.as_ref().map(Expr::source),
         "columns": columns.collect::<Vec<_>>(),
+    })
+}
+
+fn upsert(table: &TablePlan, upsert: &UpsertPlan) -> Value {
+    let names = |places: &[usize]| -> Vec<&str> {
+        places.iter().map(|column| &*table.columns[*column].name).collect()
+    };
+    json!({
+        "key": names(&upsert.key),
+        "document": names(&upsert.document),
+        "fetched_at": upsert.fetched_at.map(|column| &*table.columns[column].name),
+        "gone": upsert.gone.as_ref().map(|gone| json!({
+            "known_by": names(&gone.columns),
+            "set": gone.set.map(|column| &*table.columns[column].name),
+        })),
     })
 }
 

@@ -32,7 +32,10 @@ mod slip;
 mod split;
 mod stores;
 mod table;
+mod table_text;
 mod text;
+mod unread;
+mod upsert;
 
 pub use bounds::{Outlook, Probe, expected};
 pub use changes::{ChangesPlan, FIRST_DAY, LAST_DAY, WINDOW_DAYS};
@@ -49,6 +52,7 @@ pub use slices::{PAGE_MAX, PAGES_AGAIN_MAX, Slice, Slices};
 pub use split::{FusedPart, IdAt, Parts, split};
 pub use table::{ColumnPlan, TablePlan};
 pub use text::describe;
+pub use upsert::{GonePlan, UpsertPlan};
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -106,6 +110,8 @@ pub struct StagePlan {
     pub id: StageId,
     /// What it reads by `from:`, in reading order. Item edges of `into:` are in [`Plan::item_edges`].
     pub inputs: Vec<Source>,
+    /// Of a table whose rows go with their items: ports that tell which of those are gone.
+    pub gone: Vec<Source>,
     /// Values that wait before it, for each input.
     pub buffer: usize,
     /// Requests or documents in its hands at once.

@@ -172,7 +172,7 @@ impl Plan {
                 StageKind::Seed(_) | StageKind::Expand(_) | StageKind::Filter(_) => {}
             }
             let inputs = stage.inputs.iter().map(moved).collect();
-            StagePlan { inputs, order: Order::Input, kind, ..stage.clone() }
+            StagePlan { inputs, gone: Vec::new(), order: Order::Input, kind, ..stage.clone() }
         });
         let stages: Vec<StagePlan> = stages.collect();
         let item_edges = self

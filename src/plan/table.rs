@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 
 use super::expr::{Expr, Root};
+use super::upsert::UpsertPlan;
 use crate::spec::{ColumnType, Format, Layout, OnMismatch, Order, SortKey, Span, StageId, clip};
 
 /// Everything that projecting and writing one table needs.
@@ -29,6 +30,8 @@ pub struct TablePlan {
     pub layout: Layout,
     /// What its rows are sorted by on their way to the files; empty where they stay as they come.
     pub sort_by: Vec<SortKey>,
+    /// Of a table in which rows take the place of others: how they are told apart.
+    pub upsert: Option<Arc<UpsertPlan>>,
 }
 
 /// One column.
@@ -49,6 +52,12 @@ pub struct ColumnPlan {
 }
 
 impl TablePlan {
+    /// Whether the column with this place says since when items are gone, and is empty as long as none is.
+    pub fn marks_gone(&self, column: usize) -> bool {
+        let gone = self.upsert.as_ref().and_then(|upsert| upsert.gone.as_ref());
+        gone.is_some_and(|gone| gone.set == Some(column))
+    }
+
     /// What to ask somebody in whose table no row has a value in `path`, a column or something within one:
     /// `director.name`, `genres[].id`.
     pub fn question(&self, column: &ColumnPlan, path: &str) -> String {

@@ -9,8 +9,9 @@ use super::bounds::Outlook;
 use super::cost::{Cost, Decides, Why, cost};
 use super::expr::{Expr, FieldSet};
 use super::notes::notes;
+use super::table_text;
 use super::{ExpandPlan, FirstPage, ItemEdge, Plan, Source, StageIndex, StageKind, StagePlan, TablePlan};
-use crate::spec::{Format, Layout, MaxFailures, OnMismatch, Order, Port, RunRate, SortKey, size_text};
+use crate::spec::{Format, Layout, MaxFailures, OnMismatch, Order, Port, RunRate, size_text};
 
 /// Where the values of a stage's lines stand.
 const LABEL: usize = 12;
@@ -139,6 +140,9 @@ fn describe_stage(plan: &Plan, index: StageIndex, stage: &StagePlan, text: &mut 
         StageKind::Filter(filter) => text.say("where", filter.where_.source()),
         StageKind::Project(table) => {
             describe_table(table, &stage.inputs, text);
+            for (label, line) in table_text::upsert(plan, stage, table) {
+                text.say(label, line);
+            }
             text.say("runs", format_args!("buffer {}", stage.buffer));
             return;
         }
@@ -192,6 +196,7 @@ fn describe_table(table: &TablePlan, inputs: &[Source], text: &mut Text) {
     let layout = match &table.layout {
         Layout::File => String::new(),
         Layout::Folder(folder) => format!("a folder, {}, ", folder.mode),
+        Layout::Delta(delta) => format!("a Delta table, {}, ", delta.folder.mode),
     };
     text.say(
         "writes",
@@ -201,16 +206,8 @@ fn describe_table(table: &TablePlan, inputs: &[Source], text: &mut Text) {
             order(table.order)
         ),
     );
-    if let Layout::Folder(folder) = &table.layout
-        && !folder.partition_by.is_empty()
-    {
-        text.say("folders", format_args!("one for each value of {}", folder.partition_by.join(", ")));
-    }
-    if !table.sort_by.is_empty() {
-        let key =
-            |key: &SortKey| format!("{}{}", key.column, if key.descending { " descending" } else { "" });
-        let keys: Vec<String> = table.sort_by.iter().map(key).collect();
-        text.say("sorted by", format_args!("{}", keys.join(", ")));
+    for (label, line) in table_text::layout(table) {
+        text.say(label, line);
     }
     let types: Vec<String> = table.columns.iter().map(|column| column.column_type.to_string()).collect();
     let name_width = table.columns.iter().map(|column| column.name.chars().count()).max().unwrap_or(0);

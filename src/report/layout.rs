@@ -60,7 +60,7 @@ impl Layout {
         let stages = plan.stages.iter().map(StageLayout::of).collect();
         let mut edges = Vec::new();
         for (to, stage) in plan.stages.iter().enumerate() {
-            for source in &stage.inputs {
+            for source in stage.inputs.iter().chain(&stage.gone) {
                 let port = match source.port {
                     Port::Main => "",
                     Port::Found => "found",

@@ -102,9 +102,11 @@ pub(super) async fn flow_from<S: TableSink>(
     let context = context(plan, client, options);
     let (staged, mut finished) = edge(sinks.len().max(1));
     let mut sinks = sinks.into_iter();
-    start(&mut crew, plan, Wires::new(plan), &context, files, |index, plan, documents| {
+    start(&mut crew, plan, Wires::new(plan), &context, files, |index, table_plan, documents| {
+        let gone = plan.stages[index].gone.len();
         let sink = sinks.next().expect("there is a sink for each table");
-        Box::pin(table(plan, documents, sink, staged.clone(), index, Arc::clone(&context)))
+        let (staged, context) = (staged.clone(), Arc::clone(&context));
+        Box::pin(table(table_plan, documents, gone, sink, staged, index, context))
     });
     drop(staged);
     join(crew).await?;
@@ -274,7 +276,7 @@ impl<'a> Wires<'a> {
             }
             let closes_loop = plan.item_edges.iter().any(|edge| edge.from == index && edge.in_loop);
             let mut gauges = Vec::new();
-            for source in &stage.inputs {
+            for source in stage.inputs.iter().chain(&stage.gone) {
                 let (sender, receiver) = edge(stage.buffer);
                 gauges.push(sender.gauge());
                 let tokens = source.port == Port::Main && (stage.tokens || closes_loop);

@@ -17,8 +17,8 @@ use crate::engine::Budget;
 use crate::event::{EmptyColumn, Event, Listener};
 use crate::plan::{Plan, TablePlan};
 use crate::sink::{
-    Commit, Lock, PublishedTable, Recovered, RunFacts, SinkError, TOOL_VERSION, TableSpec, TableWriter,
-    Unfinished, Watermarks, check_source,
+    Commit, GoneSpec, Lock, PublishedTable, Recovered, RunFacts, SinkError, TOOL_VERSION, TableSpec,
+    TableWriter, Unfinished, UpsertSpec, Watermarks, check_source,
 };
 use crate::store::{self, Serving, Store};
 use crate::tmdb::{Client, Clock, Transport};
@@ -85,6 +85,7 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
             format: table.format,
             layout: table.layout.clone(),
             sort_by: table.sort_by.clone(),
+            upsert: upsert(table, job.limit.is_some()),
             pipeline: job.plan.name.clone(),
         })
         .collect();
@@ -210,6 +211,20 @@ pub async fn run_job(job: Job) -> Result<Published, RunError> {
     Ok(Published { run, tables: published, failures: flowed.failures })
 }
 
+/// How rows of a table are told apart. A run with `--limit` saw only a part, and takes nothing for gone.
+fn upsert(table: &TablePlan, limited: bool) -> Option<UpsertSpec> {
+    let plan = table.upsert.as_ref()?;
+    let name = |column: &usize| table.columns[*column].name.to_string();
+    let names = |columns: &[usize]| columns.iter().map(name).collect();
+    let gone = plan
+        .gone
+        .as_ref()
+        .filter(|_| !limited)
+        .map(|gone| GoneSpec { columns: names(&gone.columns), set: gone.set.as_ref().map(name) });
+    let fetched_at = plan.fetched_at.as_ref().map(name);
+    Some(UpsertSpec { key: names(&plan.key), document: names(&plan.document), fetched_at, gone })
+}
+
 /// What a run has in hand before its first request.
 struct Started {
     commit: Commit,
@@ -289,7 +304,8 @@ fn end(commit: &Commit, kept: Option<(Timestamp, Store)>, marks: Option<Watermar
 
 /// What no row of a published table has a value in.
 fn empty(plan: &TablePlan, table: &PublishedTable) -> Vec<EmptyColumn> {
-    let columns = plan.columns.iter().zip(&table.columns);
+    let columns = plan.columns.iter().zip(&table.columns).enumerate();
+    let columns = columns.filter(|(place, _)| !plan.marks_gone(*place)).map(|(_, column)| column);
     let paths = columns.flat_map(|(column, facts)| facts.empty().into_iter().map(move |path| (column, path)));
     paths.map(|(column, name)| EmptyColumn { question: plan.question(column, &name), name }).collect()
 }

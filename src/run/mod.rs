@@ -37,6 +37,7 @@ mod spool;
 mod stash;
 mod stash_file;
 mod table;
+mod table_keys;
 mod tally;
 
 pub use error::RunError;

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::spool::Spool;
+use super::table_keys::{self, DocumentKeys};
 use crate::engine::{Charge, Closed, Parcel, Receiver, Sender, edge};
 use crate::event::{Account, Activity, ColumnLoss, Event};
 use crate::plan::{BATCH_ROWS, DECODE_DOCUMENTS, Document, TablePlan, WRITER_BUFFER};
@@ -29,6 +30,16 @@ pub trait TableSink: Send + 'static {
 
     /// Takes a batch of the table's schema. Blocks.
     fn write(&mut self, batch: &RecordBatch) -> Result<(), SinkError>;
+
+    /// Takes keys of documents that there were, with or without rows; of a table that is upserted. Blocks.
+    fn documents(&mut self, _: &RecordBatch) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// Takes what the key has of items that are gone; of a table that is upserted. Blocks.
+    fn gone(&mut self, _: &RecordBatch) -> Result<(), SinkError> {
+        Ok(())
+    }
 
     /// Ends the table; nothing is visible yet. Blocks.
     fn finish(self) -> Result<Self::Staged, SinkError>;
@@ -46,6 +57,14 @@ impl TableSink for TableWriter {
         TableWriter::write(self, batch)
     }
 
+    fn documents(&mut self, keys: &RecordBatch) -> Result<(), SinkError> {
+        TableWriter::documents(self, keys)
+    }
+
+    fn gone(&mut self, keys: &RecordBatch) -> Result<(), SinkError> {
+        TableWriter::gone(self, keys)
+    }
+
     fn finish(self) -> Result<StagedTable, SinkError> {
         TableWriter::finish(self)
     }
@@ -56,15 +75,18 @@ impl TableSink for TableWriter {
 }
 
 /// What goes to a writer. That its channel closes without `End` means that the run failed.
-enum ToWriter {
+pub(super) enum ToWriter {
     Batch(RecordBatch, Charge),
+    Documents(RecordBatch, Charge),
+    Gone(RecordBatch, Charge),
     End,
 }
 
-/// Runs one table until its inputs end; its staged file goes to `staged`.
+/// Runs one table until its inputs end; its staged file goes to `staged`. The last `gone` inputs tell which items are gone.
 pub(super) async fn table<S: TableSink>(
     plan: Arc<TablePlan>,
-    inputs: Vec<Receiver<Parcel<Document>>>,
+    mut inputs: Vec<Receiver<Parcel<Document>>>,
+    gone: usize,
     sink: S,
     staged: Sender<(usize, S::Staged)>,
     index: usize,
@@ -74,7 +96,10 @@ pub(super) async fn table<S: TableSink>(
     let account = &context.accounts[index];
     let _opened = account.open(0);
     let writer = write(sink, queue, context.memory.table(0), account);
+    let gone = inputs.split_off(inputs.len() - gone);
     let project = async {
+        let gone = gone.into_iter().map(|input| table_keys::gone(&plan, input, &batches, &context, account));
+        let gone = futures::future::try_join_all(gone);
         let mut inputs = inputs.into_iter();
         let first = inputs.next().expect("a project reads something");
         let mut spools = Vec::new();
@@ -83,11 +108,13 @@ pub(super) async fn table<S: TableSink>(
             let spool = Spool::new(&plan)?;
             spools.push(spool.clone());
             let to = Destination::Spool(spool);
-            later.push(decode(&plan, input, to, &context, account));
+            let keys = DocumentKeys::new(&plan, &batches, &context);
+            later.push(decode(&plan, input, to, keys, &context, account));
         }
-        let first = decode(&plan, first, Destination::Writer(batches.clone()), &context, account);
-        let (first, mut ended) =
-            futures::future::try_join(first, futures::future::try_join_all(later)).await?;
+        let keys = DocumentKeys::new(&plan, &batches, &context);
+        let first = decode(&plan, first, Destination::Writer(batches.clone()), keys, &context, account);
+        let later = futures::future::try_join_all(later);
+        let (first, mut ended, _) = futures::future::try_join3(first, later, gone).await?;
         ended.push(first);
         for spool in spools {
             let mut stored = on_thread(move || spool.replay()).await?;
@@ -131,6 +158,7 @@ async fn decode(
     plan: &Arc<TablePlan>,
     mut documents: Receiver<Parcel<Document>>,
     to: Destination,
+    mut keys: Option<DocumentKeys>,
     context: &Context,
     account: &Account,
 ) -> Result<Instant, RunError> {
@@ -146,14 +174,22 @@ async fn decode(
         let count = parcels.len();
         let open_before = projector.open_rows();
         let decoding = on_thread(move || {
-            let mut full = Vec::new();
-            let result = parcels.iter().try_for_each(|parcel| projector.push(&parcel.value, &mut full));
-            (projector, result.map(|()| full))
+            let (mut full, mut full_keys) = (Vec::new(), Vec::new());
+            let result = parcels.iter().try_for_each(|parcel| {
+                if let Some(keys) = &mut keys {
+                    keys.push(&parcel.value, &mut full_keys)?;
+                }
+                projector.push(&parcel.value, &mut full)
+            });
+            (projector, keys, result.map(|()| (full, full_keys)))
         });
-        let (back, full) = account.time(Activity::Decoding, count, decoding).await;
-        projector = back;
+        let (back, keys_back, full) = account.time(Activity::Decoding, count, decoding).await;
+        (projector, keys) = (back, keys_back);
         open.resize(projector.memory_bytes());
-        let full = full?;
+        let (full, full_keys) = full?;
+        if let Some(keys) = &keys {
+            keys.hand_on(full_keys, context).await?;
+        }
         let rows: usize = full.iter().map(RecordBatch::num_rows).sum();
         let rows = (rows + projector.open_rows()).saturating_sub(open_before);
         context.listener.hear(&Event::RowsDecoded { table: plan.stage.clone(), rows });
@@ -162,6 +198,9 @@ async fn decode(
         }
     }
     drop(open);
+    if let Some(keys) = keys {
+        keys.finish(context).await?;
+    }
     let finishing = on_thread(move || (projector.finish(), projector.counts()));
     let (last, counts) = account.time(Activity::Decoding, 0, finishing).await;
     if let Some(batch) = last {
@@ -241,10 +280,22 @@ async fn write<S: TableSink>(
 ) -> Result<Option<S::Staged>, SinkError> {
     while let Some(message) = account.time(Activity::Batches, 1, queue.recv()).await {
         match message {
-            ToWriter::Batch(batch, charge) => {
-                let rows = batch.num_rows();
+            ToWriter::End => {
+                let finishing = on_thread(move || sink.finish());
+                return account.time(Activity::Writing, 0, finishing).await.map(Some);
+            }
+            given => {
+                let rows = match &given {
+                    ToWriter::Batch(batch, _) => batch.num_rows(),
+                    _ => 0,
+                };
                 let writing = on_thread(move || {
-                    let result = sink.write(&batch);
+                    let (result, batch, charge) = match given {
+                        ToWriter::Batch(batch, charge) => (sink.write(&batch), batch, charge),
+                        ToWriter::Documents(keys, charge) => (sink.documents(&keys), keys, charge),
+                        ToWriter::Gone(keys, charge) => (sink.gone(&keys), keys, charge),
+                        ToWriter::End => unreachable!("is told apart above"),
+                    };
                     drop((batch, charge));
                     (sink, result)
                 });
@@ -252,10 +303,6 @@ async fn write<S: TableSink>(
                 sink = back;
                 open.resize(sink.memory_bytes());
                 result?;
-            }
-            ToWriter::End => {
-                let finishing = on_thread(move || sink.finish());
-                return account.time(Activity::Writing, 0, finishing).await.map(Some);
             }
         }
     }

@@ -69,6 +69,7 @@ pub(super) fn prepare(
         path: table.path.clone(),
         link: Some(folder.link.clone()),
         manifest,
+        delta: None,
     }))
 }
 

@@ -10,26 +10,28 @@ mod in_store;
 mod recovery;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::FileType;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use super::TableSpec;
 use super::assembly::{self, Stand};
+use super::commit_delta::{check_delta, delta_place, staged_deltas};
+use super::delta;
 use super::disk::{Disk, folder_of};
 use super::error::{Action, SinkError};
 use super::evolution;
 use super::generation;
-use super::journal::{Entry, Journal, StagedList};
+use super::journal::{Entry, Journal, StagedList, manifest};
 use super::lock::{Lock, TableLock};
-use super::manifest::{Manifest, RunFacts, check_table_source};
+use super::manifest::{RunFacts, check_table_source};
 use super::outcome::{PublishedTable, Recovered, published};
 use super::remote::Publish;
 use super::remote_entry::LoadId;
+use super::shape::Shape;
 use super::staged::{Place, StagedFolder, StagedTable, staged_name};
 use super::writer::TableWriter;
-use crate::spec::{Layout, Mode, StoreUrl};
+use crate::spec::{Layout, StoreUrl};
 
 /// How long a publish waits for another one of the same table: a publish is a handful of renames and
 /// syncs, so one that takes longer hangs.
@@ -39,7 +41,7 @@ const TABLE_WAIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Commit {
     lock: Lock,
-    disk: Disk,
+    pub(super) disk: Disk,
     table_wait: Duration,
     /// The loads that were in object stores when the run began.
     seen: Mutex<BTreeMap<PathBuf, Option<LoadId>>>,
@@ -80,6 +82,9 @@ impl Commit {
             }
             specs.push(TableSpec { path, ..table.clone() });
         }
+        for spec in &specs {
+            check_delta(&self.disk, spec)?;
+        }
         let places = specs.iter().map(|spec| self.place(spec, run)).collect::<Result<Vec<_>, _>>()?;
         // Step 2, before the first byte.
         let mut list = StagedList::read(&self.disk, self.state())?;
@@ -93,10 +98,16 @@ impl Commit {
     /// Where a table is staged.
     fn place(&self, spec: &TableSpec, run: &str) -> Result<Place, SinkError> {
         if let Some(url) = StoreUrl::of(&spec.path) {
-            return Ok(Place { staged: staged_name(&self.state().join(url.name())), folder: None });
+            return Ok(Place {
+                staged: staged_name(&self.state().join(url.name())),
+                folder: None,
+                delta: None,
+            });
         }
-        let Layout::Folder(layout) = &spec.layout else {
-            return Ok(Place { staged: staged_name(&spec.path), folder: None });
+        let layout = match &spec.layout {
+            Layout::File => return Ok(Place { staged: staged_name(&spec.path), folder: None, delta: None }),
+            Layout::Folder(layout) => layout,
+            Layout::Delta(layout) => return Ok(delta_place(spec, layout, run)),
         };
         evolution::check_before(&self.disk, spec)?;
         self.disk.create_folders(&generation::home(&spec.path))?;
@@ -105,7 +116,7 @@ impl Commit {
             link: staged_name(&spec.path),
             layout: layout.clone(),
         };
-        Ok(Place { staged: generation::staged(&spec.path), folder: Some(folder) })
+        Ok(Place { staged: generation::staged(&spec.path), folder: Some(folder), delta: None })
     }
 
     /// Makes the tables of a run visible, all of them.
@@ -131,14 +142,16 @@ impl Commit {
                 continue;
             }
             // 5: again, as hours may have passed and another pipeline may have published.
-            self.check_path(&table.name, &table.path, table.folder.is_some())?;
+            Shape::of(table).check(&self.disk, &table.name, &table.path)?;
             check_table_source(&self.disk, &table.path, &facts.source)?;
-            match &table.folder {
-                None => entries.push(entry(&self.disk, table, facts)?),
-                Some(folder) => match assembly::prepare(&self.disk, table, folder, facts)? {
-                    Some(entry) => entries.push(entry),
-                    None => done.push(table.path.clone()),
-                },
+            let prepared = match (&table.delta, &table.folder) {
+                (Some(_), _) => delta::prepare(&self.disk, table, facts)?,
+                (None, Some(folder)) => assembly::prepare(&self.disk, table, folder, facts)?,
+                (None, None) => Some(Entry::of_file(&self.disk, table, facts)?),
+            };
+            match prepared {
+                Some(entry) => entries.push(entry),
+                None => done.push(table.path.clone()),
             }
         }
         self.sync_folders(tables.iter().map(StagedTable::staged))?; // 6
@@ -168,10 +181,11 @@ impl Commit {
             }
             claimed => claimed.map_err(|source| self.unfinished(source))?,
         };
-        self.carry_out(&journal, &states, claimed)?; // 9 to 12
+        self.carry_out(&mut journal, &states, claimed)?; // 9 to 12
         for entry in journal.tables.iter().filter(|entry| entry.remote.is_some()) {
             let _ = self.disk.remove(&entry.staged);
         }
+        self.clear_deltas(&journal, &mut gone);
         // 13. The publish is done; names that stay in the list are names of files that are gone, and old generations
         // that stay are removed by the next publish.
         let _ = self.forget(&gone);
@@ -186,20 +200,23 @@ impl Commit {
         self.lock.state_dir()
     }
 
-    fn state(&self) -> &Path {
+    pub(super) fn state(&self) -> &Path {
         self.lock.state_dir()
     }
 
     /// Steps 9 to 12, from wherever each table is.
     fn carry_out(
         &self,
-        journal: &Journal,
+        journal: &mut Journal,
         states: &[State],
         mut claimed: Option<Publish>,
     ) -> Result<(), SinkError> {
-        let tables = || journal.tables.iter().zip(states).filter(|(_, state)| **state != State::Lost);
         let mut done = || {
             // Before the first table changes, so that they all change within a few renames.
+            for (at, _) in staged_deltas(journal, states) {
+                self.ready_delta(journal, at)?;
+            }
+            let tables = || journal.tables.iter().zip(states).filter(|(_, state)| **state != State::Lost);
             for (entry, state) in tables().filter(|(entry, _)| entry.link.is_some()) {
                 match state {
                     State::Staged => assembly::file(&self.disk, entry, Stand::Staged)?,
@@ -212,7 +229,8 @@ impl Commit {
                     State::Staged | State::Filed if entry.link.is_some() => {
                         assembly::show(&self.disk, entry)?;
                     }
-                    State::Staged if entry.remote.is_some() => {}
+                    // After the others, as somebody else may be first.
+                    State::Staged if entry.remote.is_some() || entry.delta.is_some() => {}
                     State::Staged => self.disk.rename(&entry.staged, &entry.path)?,
                     State::Filed | State::Published | State::Lost => {}
                 }
@@ -220,9 +238,14 @@ impl Commit {
             if let Some(claimed) = &mut claimed {
                 claimed.complete()?;
             }
-            let local = || tables().filter(|(entry, _)| entry.remote.is_none());
-            self.sync_folders(local().map(|(entry, _)| &*entry.path))?;
-            for (entry, _) in local().filter(|(entry, _)| entry.link.is_none()) {
+            for (at, path) in staged_deltas(journal, states) {
+                self.commit_delta(journal, at, &path)?;
+            }
+            let tables = journal.tables.iter().zip(states).filter(|(_, state)| **state != State::Lost);
+            let local: Vec<&Entry> =
+                tables.map(|(entry, _)| entry).filter(|entry| entry.remote.is_none()).collect();
+            self.sync_folders(local.iter().map(|entry| &*entry.path))?;
+            for entry in local.iter().filter(|entry| entry.link.is_none() && entry.delta.is_none()) {
                 entry.manifest.write(&self.disk, &entry.path)?;
             }
             if let Some(claimed) = &mut claimed {
@@ -293,31 +316,14 @@ impl Commit {
         if folder.iter().filter_map(std::ffi::OsStr::to_str).any(generation::is_home) {
             return Err(bad("it is inside another table"));
         }
-        self.check_path(&table.name, &path, table.layout != Layout::File)?;
+        Shape::of_layout(&table.layout).check(&self.disk, &table.name, &path)?;
         Ok(path)
-    }
-
-    /// A table that is a file may take the place of nothing, or of a plain file; one that is a folder, of nothing or of
-    /// a link to a generation of its own.
-    fn check_path(&self, table: &str, path: &Path, folder: bool) -> Result<(), SinkError> {
-        let Some(found) = self.disk.inspect(path)? else { return Ok(()) };
-        let (table, path) = (table.to_owned(), path.to_path_buf());
-        if !folder {
-            if found.is_file() {
-                return Ok(());
-            }
-            return Err(SinkError::NotAFile { table, path, found: describe(found) });
-        }
-        if found.is_symlink() && generation::current(&self.disk, &path)?.is_some() {
-            return Ok(());
-        }
-        Err(SinkError::NotOurs { table, path, found: describe(found) })
     }
 }
 
 /// Where a crash left a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// Still under its staged name.
     Staged,
     /// Of a folder table: a generation that readers do not see.
@@ -328,44 +334,6 @@ enum State {
     Lost,
 }
 
-fn describe(found: FileType) -> &'static str {
-    if found.is_dir() {
-        "a folder"
-    } else if found.is_file() {
-        "a file"
-    } else if found.is_symlink() {
-        "a symbolic link"
-    } else {
-        "a device or pipe"
-    }
-}
-
 fn same_path(first: &str, second: &str, path: &Path) -> SinkError {
     SinkError::SamePath { first: first.to_owned(), second: second.to_owned(), path: path.to_path_buf() }
-}
-
-/// What the journal holds of a table that is one file.
-fn entry(disk: &Disk, table: &StagedTable, facts: &RunFacts) -> Result<Entry, SinkError> {
-    let mut manifest = manifest(table, facts);
-    manifest.remember(Manifest::read(disk, &table.path)?.as_ref(), Mode::Overwrite, table.rows);
-    let (staged, path) = (table.staged().to_path_buf(), table.path.clone());
-    Ok(Entry { staged, path, link: None, manifest, remote: None })
-}
-
-/// Of a table that is one file, without the loads before it.
-fn manifest(table: &StagedTable, facts: &RunFacts) -> Manifest {
-    Manifest {
-        version: Manifest::VERSION,
-        table: table.name.clone(),
-        rows: table.rows,
-        bytes: table.bytes,
-        digest: table.digest.clone(),
-        schema_fingerprint: table.schema_fingerprint.clone(),
-        columns: table.columns.clone(),
-        schema: table.schema.clone(),
-        generation: None,
-        files: table.files.clone(),
-        history: Vec::new(),
-        facts: facts.clone(),
-    }
 }

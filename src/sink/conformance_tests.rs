@@ -31,7 +31,7 @@ const SCALARS: [ColumnType; 8] = [
 ];
 
 /// `id` required, then a nullable column of each type, then a list of each.
-fn schema() -> SchemaRef {
+pub(super) fn schema() -> SchemaRef {
     let mut fields = vec![Field::new("id", ColumnType::Int64.arrow(), false)];
     fields.extend(SCALARS.iter().map(|kind| Field::new(format!("a_{kind}"), kind.arrow(), true)));
     fields.extend(SCALARS.iter().map(|kind| {
@@ -66,7 +66,7 @@ fn float(row: i64) -> f64 {
     row as f64 / 8.0
 }
 
-fn batch(rows: std::ops::Range<i64>) -> RecordBatch {
+pub(super) fn batch(rows: std::ops::Range<i64>) -> RecordBatch {
     let rows = || rows.clone();
     let text = |row: i64| format!("Film № {row}");
     let json = |row: i64| format!(r#"{{"id":{row}}}"#);
@@ -106,6 +106,7 @@ fn every_type_reads_back_as_written() {
             format,
             layout: Layout::default(),
             sort_by: Vec::new(),
+            upsert: None,
             pipeline: "conformance".to_owned(),
         };
         let mut writer = commit.stage(std::slice::from_ref(&spec), "1").expect("stages").pop().expect("one");

@@ -151,6 +151,18 @@ impl Disk {
         self.run(Action::Read, path, || absent_is_none(fs::read(path)))
     }
 
+    /// Opens a file to read it.
+    #[cfg(feature = "delta")]
+    pub fn open(&self, path: &Path) -> Result<File, SinkError> {
+        self.run(Action::Read, path, || File::open(path))
+    }
+
+    /// Whether what it does is to outlive a power cut.
+    #[cfg(feature = "delta")]
+    pub fn is_durable(&self) -> bool {
+        !self.is_scripted()
+    }
+
     /// The digest of the bytes of a plain file, or none.
     pub fn digest(&self, path: &Path) -> Result<Option<String>, SinkError> {
         self.run(Action::Read, path, || {
@@ -220,7 +232,7 @@ impl Disk {
     }
 
     #[cfg(test)]
-    fn ask(&self, action: Action, path: &Path) -> io::Result<()> {
+    pub fn ask(&self, action: Action, path: &Path) -> io::Result<()> {
         self.script.as_ref().map_or(Ok(()), |script| script.ask(action, path))
     }
 

@@ -192,6 +192,7 @@ mod tests {
             format,
             layout: Layout::default(),
             sort_by: Vec::new(),
+            upsert: None,
             pipeline: "marvel".to_owned(),
         }
     }

@@ -133,6 +133,38 @@ pub enum SinkError {
         /// Columns of this run.
         wanted: String,
     },
+    /// A Delta table, in a build that knows none.
+    #[error("open `{}`: it is a Delta table, and this program was built without them", path.display())]
+    NoDelta {
+        /// The table's path.
+        path: PathBuf,
+    },
+    /// A Delta table that a load does not go together with.
+    #[error("publish into Delta table `{}`: {difference}", path.display())]
+    OtherDelta {
+        /// The table's path.
+        path: PathBuf,
+        /// What is there, and what would come.
+        difference: String,
+    },
+    /// The log of a Delta table, or what keeps it, refused.
+    #[error("{what} Delta table `{}`", path.display())]
+    Delta {
+        /// What was being done.
+        what: &'static str,
+        /// The table's path.
+        path: PathBuf,
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Others commit to a Delta table faster than this run can follow.
+    #[error("commit to Delta table `{}`: others were first {tries} times", path.display())]
+    DeltaBusy {
+        /// The table's path.
+        path: PathBuf,
+        /// How often it was tried.
+        tries: u32,
+    },
     /// What is known of a folder table and what is in it differ.
     #[error("append to `{}`: {missing} is gone from it", path.display())]
     Incomplete {

@@ -34,6 +34,7 @@ fn spec(folder: &Path, partition_by: &[&str], sort_by: &[(&str, bool)], target_f
         format: Format::Parquet(ParquetCodec::Zstd),
         layout: Layout::Folder(FolderLayout { mode: Mode::Overwrite, partition_by, target_file_bytes }),
         sort_by: sort_by.iter().map(key).collect(),
+        upsert: None,
         pipeline: "films".to_owned(),
     }
 }

@@ -9,19 +9,24 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::delta_entry::DeltaEntry;
 use super::disk::{Disk, temporary_name};
 use super::error::SinkError;
-use super::manifest::{Manifest, decode};
+use super::manifest::{Manifest, RunFacts, decode};
 use super::remote_entry::RemoteEntry;
+use super::staged::StagedTable;
+use crate::spec::Mode;
 
 /// Of the list of staged files.
 const VERSION: u32 = 1;
 
-/// Of the journal: folder tables came with 2, which a program that knows only files would take for lost ones; tables in object
-/// stores with 4, whose addresses others would take for files.
+/// Of the journal: folder tables came with 2, which a program that knows only files would take for lost ones; Delta tables
+/// with 3; tables in object stores with 4, whose addresses others would take for files.
 const JOURNAL_VERSION: u32 = 4;
-/// Of one without tables in object stores, which programs that know none may go on with.
-const WITHOUT_REMOTE: u32 = 2;
+/// Of one with Delta tables and none in object stores.
+const WITH_DELTA: u32 = 3;
+/// Of one with neither, which programs that know neither may go on with.
+const WITHOUT_EITHER: u32 = 2;
 const JOURNAL: &str = "publish.json";
 const STAGED: &str = "staged.json";
 
@@ -45,15 +50,53 @@ pub(super) struct Entry {
     pub link: Option<PathBuf>,
     /// What is to stand beside it; holds the digests by which files are known.
     pub manifest: Manifest,
+    /// Of a Delta table, its commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<DeltaEntry>,
     /// Of a table in an object store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<RemoteEntry>,
 }
 
+/// What is known of a table that is one file, without the loads before it.
+pub(super) fn manifest(table: &StagedTable, facts: &RunFacts) -> Manifest {
+    Manifest {
+        version: Manifest::VERSION,
+        table: table.name.clone(),
+        rows: table.rows,
+        bytes: table.bytes,
+        digest: table.digest.clone(),
+        schema_fingerprint: table.schema_fingerprint.clone(),
+        columns: table.columns.clone(),
+        schema: table.schema.clone(),
+        generation: None,
+        files: table.files.clone(),
+        history: Vec::new(),
+        facts: facts.clone(),
+    }
+}
+
+impl Entry {
+    /// Of a table that is one file.
+    pub fn of_file(disk: &Disk, table: &StagedTable, facts: &RunFacts) -> Result<Self, SinkError> {
+        let mut manifest = manifest(table, facts);
+        manifest.remember(Manifest::read(disk, &table.path)?.as_ref(), Mode::Overwrite, table.rows);
+        let (staged, path) = (table.staged().to_path_buf(), table.path.clone());
+        Ok(Self { staged, path, link: None, manifest, delta: None, remote: None })
+    }
+}
+
 impl Journal {
     pub fn new(tables: Vec<Entry>) -> Self {
-        let remote = tables.iter().any(|entry| entry.remote.is_some());
-        Self { version: if remote { JOURNAL_VERSION } else { WITHOUT_REMOTE }, tables }
+        let any = |is: fn(&Entry) -> bool| tables.iter().any(is);
+        let version = if any(|entry| entry.remote.is_some()) {
+            JOURNAL_VERSION
+        } else if any(|entry| entry.delta.is_some()) {
+            WITH_DELTA
+        } else {
+            WITHOUT_EITHER
+        };
+        Self { version, tables }
     }
 
     pub fn path(state: &Path) -> PathBuf {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::delta;
 use super::disk::Disk;
 use super::error::SinkError;
 use super::facts::{FileFacts, Generation, Load, TableColumn};
@@ -29,7 +30,7 @@ const VERSION: u32 = 1;
 const KNOWN_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// Loads that a manifest remembers: more than a year of nights.
-const HISTORY_MAX: usize = 400;
+pub(super) const HISTORY_MAX: usize = 400;
 
 /// What a run says about itself when it publishes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +107,9 @@ impl Manifest {
         if let Some(url) = StoreUrl::of(table) {
             return remote::manifest(&url);
         }
+        if delta::is_table(table) {
+            return delta::manifest(table);
+        }
         let path = match generation::current(disk, table)? {
             Some(name) => generation::manifest(table, &name),
             None => hidden(table, generation::MANIFEST),
@@ -148,6 +152,9 @@ pub fn known_manifest(table: &Path) -> Option<Manifest> {
     }
     // A slash behind it would ask for what the link leads to.
     let table = &table.components().collect::<PathBuf>();
+    if delta::is_table(table) {
+        return delta::manifest(table).ok()?;
+    }
     let generation = std::fs::read_link(table).ok().and_then(|target| generation::named(table, &target));
     let path = match &generation {
         Some(name) => generation::manifest(table, name),

@@ -16,6 +16,13 @@
 mod arrow_file;
 mod assembly;
 mod commit;
+mod commit_delta;
+#[cfg(feature = "delta")]
+mod delta;
+#[cfg(not(feature = "delta"))]
+#[path = "delta_absent.rs"]
+mod delta;
+mod delta_entry;
 mod disk;
 mod encode;
 mod error;
@@ -40,10 +47,12 @@ mod remote;
 mod remote;
 mod remote_entry;
 mod schema;
+mod shape;
 mod sort;
 mod staged;
 mod store_trouble;
 mod unfinished;
+mod upsert_spec;
 mod watermark;
 mod writer;
 
@@ -73,13 +82,14 @@ pub use outcome::{PublishedTable, Recovered};
 pub use parquet_file::{ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS};
 pub use ranges::KeyRange;
 pub use read::{
-    FOLDER_FILES_MAX, FileFormat, Folder, ReadError, TableFile, first_rows, is_folder, look_through,
-    read_table, type_words, widest,
+    FOLDER_FILES_MAX, FileFormat, Folder, ReadError, TableFile, delta_files, first_rows, is_folder,
+    look_through, read_table, type_words, widest,
 };
 pub use schema::fingerprint;
 pub use staged::StagedTable;
 pub use store_trouble::StoreTrouble;
 pub use unfinished::Unfinished;
+pub use upsert_spec::{GoneSpec, UpsertSpec};
 pub use watermark::{Watermark, Watermarks};
 pub use writer::TableWriter;
 
@@ -101,6 +111,8 @@ pub struct TableSpec {
     pub layout: Layout,
     /// The order of its rows, or within each folder of a partitioned table; without it that in which they come.
     pub sort_by: Vec<SortKey>,
+    /// Of a table in which rows take the place of others: how they are told apart.
+    pub upsert: Option<UpsertSpec>,
     /// Name of the pipeline, which the file's metadata hold.
     pub pipeline: String,
 }

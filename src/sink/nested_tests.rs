@@ -85,6 +85,7 @@ fn nested_values_read_back_as_written_null_by_null() {
             definitions: Vec::new(),
             layout: Layout::default(),
             sort_by: Vec::new(),
+            upsert: None,
             pipeline: "conformance".to_owned(),
         };
         let mut writer = commit.stage(std::slice::from_ref(&spec), "1").expect("stages").pop().expect("one");
@@ -138,6 +139,7 @@ fn every_leaf_has_its_levels_and_its_nulls_are_counted() {
         definitions: Vec::new(),
         layout: Layout::default(),
         sort_by: Vec::new(),
+        upsert: None,
         pipeline: "conformance".to_owned(),
     };
     let mut writer = commit.stage(std::slice::from_ref(&spec), "1").expect("stages").pop().expect("one");

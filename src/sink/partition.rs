@@ -20,7 +20,7 @@ use super::ranges::date;
 pub(super) const PARTITIONS_MAX: usize = if cfg!(test) { 200 } else { 10_000 };
 
 /// The folder of rows without a value.
-const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
+pub(super) const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// Longest name of a file on the systems that matter.
 const NAME_BYTES_MAX: usize = 255;
@@ -114,6 +114,20 @@ impl Partitions {
     /// The folder of a table without rows.
     pub fn folder_of_nothing(&self, table: &str) -> Result<String, SinkError> {
         let levels = self.columns.iter().map(|(_, name)| Self::level(name, None, table));
+        Ok(levels.collect::<Result<Vec<_>, _>>()?.join("/"))
+    }
+
+    /// The folder of rows with these values of the columns in `names`.
+    #[cfg(feature = "delta")]
+    pub fn folder_of(
+        names: &[String],
+        values: &[(String, Option<String>)],
+        table: &str,
+    ) -> Result<String, SinkError> {
+        let value = |name: &String| {
+            values.iter().find(|(column, _)| column == name).and_then(|(_, it)| it.as_deref())
+        };
+        let levels = names.iter().map(|name| Self::level(name, value(name), table));
         Ok(levels.collect::<Result<Vec<_>, _>>()?.join("/"))
     }
 

@@ -8,12 +8,16 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use arrow::datatypes::SchemaRef;
+
+use super::TableSpec;
 use super::disk::{Digest, Disk};
 use super::error::SinkError;
 use super::facts::{FileFacts, TableColumn};
 use super::manifest::hidden;
 use super::nulls::ColumnFacts;
-use crate::spec::FolderLayout;
+use super::part::Part;
+use crate::spec::{DeltaLayout, FolderLayout};
 
 /// A complete table on the disk, synced, at a name that no reader knows. Dropping it removes it.
 #[derive(Debug)]
@@ -35,6 +39,7 @@ pub struct StagedTable {
     /// Of the file, where the table is one.
     pub(super) digest: String,
     pub(super) folder: Option<StagedFolder>,
+    pub(super) delta: Option<Box<StagedDelta>>,
     pub(super) file: StagedFile,
 }
 
@@ -49,6 +54,18 @@ pub(super) struct StagedFolder {
     pub layout: FolderLayout,
 }
 
+/// What is to become of the staged files of a Delta table.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "delta"), expect(dead_code, reason = "a build without Delta tables stages none"))]
+pub(super) struct StagedDelta {
+    /// Part of the names of its files.
+    pub generation: String,
+    /// How the table is filled.
+    pub layout: DeltaLayout,
+    /// The table, its path absolute.
+    pub spec: TableSpec,
+}
+
 /// Where a table is staged.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -56,6 +73,8 @@ pub(super) struct Place {
     pub staged: PathBuf,
     /// Of a folder table.
     pub folder: Option<StagedFolder>,
+    /// Of a Delta table.
+    pub delta: Option<Box<StagedDelta>>,
 }
 
 impl Place {
@@ -92,6 +111,18 @@ pub(super) struct StagedFile {
 impl StagedFile {
     pub fn new(disk: &Disk, path: PathBuf) -> Self {
         Self { path, disk: disk.clone(), kept: false }
+    }
+
+    /// Begins a file in the staged folder that holds no rows of the table.
+    pub fn beside(
+        &self,
+        name: &str,
+        table: &TableSpec,
+        schema: SchemaRef,
+        fingerprint: &str,
+    ) -> Result<Part, SinkError> {
+        let spec = TableSpec { schema, sort_by: Vec::new(), ..table.clone() };
+        Part::create(&self.disk, &spec, fingerprint, &self.path.join(name))
     }
 
     /// From now on somebody else's records decide what becomes of it.

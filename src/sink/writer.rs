@@ -19,9 +19,12 @@ use super::part::Part;
 use super::partition::Partitions;
 use super::schema::{difference, fingerprint};
 use super::sort::{self, By, Sorter};
-use super::staged::{Place, StagedFile, StagedFolder, StagedTable};
+use super::staged::{Place, StagedDelta, StagedFile, StagedFolder, StagedTable};
 use super::type_words;
-use crate::spec::Layout;
+
+/// Names of what is staged beside the rows of a table that is upserted: keys of documents, and of items that are gone.
+pub(super) const DOCUMENTS: &str = "documents.keys";
+pub(super) const GONE: &str = "gone.keys";
 
 /// Writes one table. Blocking: it encodes, compresses and writes, so it has a thread of its own.
 ///
@@ -31,13 +34,22 @@ pub struct TableWriter {
     partitions: Option<Partitions>,
     // Before `file`: what is still buffered is written before the file is removed.
     target: Target,
+    keys: Keys,
     file: StagedFile,
     folder: Option<StagedFolder>,
+    delta: Option<Box<StagedDelta>>,
     spec: TableSpec,
     fingerprint: String,
     columns: Vec<ColumnFacts>,
     rows: u64,
     run: String,
+}
+
+/// Keys that are staged beside the rows; of none there is no file.
+#[derive(Default)]
+struct Keys {
+    documents: Option<Part>,
+    gone: Option<Part>,
 }
 
 enum Target {
@@ -49,17 +61,19 @@ impl TableWriter {
     /// Stages `spec`, whose path is absolute by now, at `place`, for `run`.
     pub(super) fn create(disk: &Disk, spec: &TableSpec, place: Place, run: &str) -> Result<Self, SinkError> {
         let fingerprint = fingerprint(&spec.name, &spec.schema)?;
-        let Place { staged, folder } = place;
-        let partitions = match &spec.layout {
-            Layout::Folder(layout) if !layout.partition_by.is_empty() => {
+        let Place { staged, folder, delta } = place;
+        let partitions = match spec.layout.folder() {
+            Some(layout) if !layout.partition_by.is_empty() => {
                 Some(Partitions::new(&spec.schema, &layout.partition_by))
             }
             _ => None,
         };
         let sorter = sorter(spec, partitions.as_ref(), folder_of(&staged))?.map(Box::new);
-        let target = match (&spec.layout, &folder) {
-            (Layout::Folder(layout), Some(folder)) => {
-                let (place, partitions) = ((staged.clone(), &*folder.generation, run), partitions.clone());
+        let generation = folder.as_ref().map(|folder| &folder.generation);
+        let generation = generation.or(delta.as_ref().map(|delta| &delta.generation));
+        let target = match (spec.layout.folder(), generation) {
+            (Some(layout), Some(generation)) => {
+                let (place, partitions) = ((staged.clone(), &**generation, run), partitions.clone());
                 let writer = FolderWriter::create(disk, spec, layout, partitions, &fingerprint, place)?;
                 Target::Folder(Box::new(writer))
             }
@@ -69,8 +83,10 @@ impl TableWriter {
             sorter,
             partitions,
             target,
+            keys: Keys::default(),
             file: StagedFile::new(disk, staged),
             folder,
+            delta,
             columns: nulls::columns(&spec.schema, &spec.definitions),
             spec: spec.clone(),
             fingerprint,
@@ -105,8 +121,40 @@ impl TableWriter {
         }
     }
 
+    /// Takes keys of documents that there were, with or without rows: the columns of [`UpsertSpec::document`], then the time.
+    pub fn documents(&mut self, keys: &RecordBatch) -> Result<(), SinkError> {
+        let Some(schema) = self.spec.upsert.as_ref().and_then(|upsert| upsert.documents(&self.spec.schema))
+        else {
+            return Ok(());
+        };
+        let part = match &mut self.keys.documents {
+            Some(part) => part,
+            none => none.insert(self.file.beside(DOCUMENTS, &self.spec, schema, &self.fingerprint)?),
+        };
+        part.write(keys)
+    }
+
+    /// Takes keys of items that are gone: the columns of [`GoneSpec::columns`](super::GoneSpec::columns), then the time. They
+    /// are let go of where rows stay.
+    pub fn gone(&mut self, keys: &RecordBatch) -> Result<(), SinkError> {
+        let Some(gone) = self.spec.upsert.as_ref().and_then(|upsert| upsert.gone.as_ref()) else {
+            return Ok(());
+        };
+        let part = match &mut self.keys.gone {
+            Some(part) => part,
+            none => {
+                let schema = gone.rows(&self.spec.schema);
+                none.insert(self.file.beside(GONE, &self.spec, schema, &self.fingerprint)?)
+            }
+        };
+        part.write(keys)
+    }
+
     /// Writes the rest, syncs, and hands over the complete table.
     pub fn finish(mut self) -> Result<StagedTable, SinkError> {
+        for part in [self.keys.documents.take(), self.keys.gone.take()].into_iter().flatten() {
+            part.finish()?;
+        }
         if let Some(sorter) = self.sorter.take() {
             sorter.finish(|batch| self.target.write(batch))?;
         }
@@ -135,6 +183,7 @@ impl TableWriter {
             files,
             digest,
             folder: self.folder,
+            delta: self.delta,
             file: self.file,
         })
     }
@@ -156,7 +205,8 @@ impl TableWriter {
             Target::File(part) => part.memory_bytes(),
             Target::Folder(folder) => folder.memory_bytes(),
         };
-        sorting + writing
+        let keys = [&self.keys.documents, &self.keys.gone].into_iter().flatten().map(Part::memory_bytes);
+        sorting + writing + keys.sum::<usize>()
     }
 }
 

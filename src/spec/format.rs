@@ -17,7 +17,8 @@ pub enum Format {
 }
 
 /// Codec of a Parquet file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ParquetCodec {
     /// Zstandard, level 1.
     #[default]
@@ -68,6 +69,42 @@ pub enum Layout {
     File,
     /// A folder of files.
     Folder(FolderLayout),
+    /// A Delta table: a folder of files, and a log that says which of them count.
+    Delta(DeltaLayout),
+}
+
+impl Layout {
+    /// How the folder is filled, where the table is one.
+    pub fn folder(&self) -> Option<&FolderLayout> {
+        match self {
+            Self::File => None,
+            Self::Folder(folder) => Some(folder),
+            Self::Delta(delta) => Some(&delta.folder),
+        }
+    }
+}
+
+/// How a Delta table is filled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeltaLayout {
+    /// What it has in common with a folder of files.
+    pub folder: FolderLayout,
+    /// `key`: columns that tell rows apart; of [`Mode::Upsert`] only, where there is at least one.
+    pub key: Vec<String>,
+    /// `gone`: what becomes of rows whose item is no more.
+    pub gone: Gone,
+}
+
+/// `gone`: what an upsert does with the rows of an item that answered with 404, or that a list of changes calls gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Gone {
+    /// Leaves them as they are.
+    #[default]
+    Keep,
+    /// Deletes them.
+    Delete,
+    /// Writes into this column when it was found out.
+    Set(String),
 }
 
 /// How a folder is filled.
@@ -90,6 +127,8 @@ pub enum Mode {
     Overwrite,
     /// Adds its own.
     Append,
+    /// Puts each in the place of the one with the same key; of Delta tables only.
+    Upsert,
 }
 
 impl fmt::Display for Mode {
@@ -97,6 +136,7 @@ impl fmt::Display for Mode {
         f.write_str(match self {
             Self::Overwrite => "overwrite",
             Self::Append => "append",
+            Self::Upsert => "upsert",
         })
     }
 }

@@ -16,7 +16,9 @@ use serde_json::{Map, Value};
 pub use super::column_type::{
     ColumnType, StructField, TYPE_BYTES_MAX, TYPE_DEPTH_MAX, TYPE_FIELDS_MAX, TypeError, TypeFault,
 };
-pub use super::format::{ArrowCodec, FolderLayout, Format, Layout, Mode, ParquetCodec, SortKey};
+pub use super::format::{
+    ArrowCodec, DeltaLayout, FolderLayout, Format, Gone, Layout, Mode, ParquetCodec, SortKey,
+};
 pub use super::path_template::PathTemplate;
 pub use super::rate::{Rate, RunRate};
 pub use super::requests::{Concurrency, Requests};
@@ -378,4 +380,8 @@ pub struct Output {
     pub layout: Layout,
     /// `sort_by`; empty where rows stay as they come.
     pub sort_by: Vec<SortKey>,
+    /// Where `format` stands, if it does.
+    pub format_at: Option<Span>,
+    /// Where `gone` stands, if it does.
+    pub gone_at: Option<Span>,
 }

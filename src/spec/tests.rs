@@ -39,7 +39,9 @@ pub(super) fn told(
     set: &[(String, String)],
     variables: Variables<'_>,
 ) -> Result<Compiled, Faults> {
-    plan::read(source, set, variables, &plan::Options::default())
+    // What the language has is the same in every build.
+    let options = plan::Options { delta_tables: true, ..plan::Options::default() };
+    plan::read(source, set, variables, &options)
 }
 
 fn parse_text(text: &str) -> Result<Parsed, Faults> {

@@ -21,7 +21,11 @@ async fn check(stages: &str, limit: Option<u64>) {
         "version: 1\nname: p\napi: {{rate: 2000/s}}\nmax_failures: 100%\nstages:\n{stages}  t: {{kind: project, columns: {{id: int64}}, output: {{path: t.parquet}}}}\n"
     );
     let mock = mock::start(Config::default()).await.unwrap();
-    let options = plan::Options { out: Some(folder.path().to_owned()), base_url: Some(mock.base_url()) };
+    let options = plan::Options {
+        out: Some(folder.path().to_owned()),
+        base_url: Some(mock.base_url()),
+        ..plan::Options::default()
+    };
     let source = Source::new("p.yaml", text);
     let plan = plan::read(&source, &[], &|_| None, &options)
         .unwrap_or_else(|faults| panic!("{}", faults.render(&source)))

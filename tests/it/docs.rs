@@ -39,7 +39,9 @@ fn blocks_in(language: &str) -> Vec<Block> {
 /// The codes of the errors of a pipeline, and how they are told.
 fn errors(name: &str, text: &str) -> (Vec<&'static str>, String) {
     let source = Source::new(name, text);
-    let faults = match plan::read(&source, &[], &|_| None, &Options::default()) {
+    // What the language has is the same in every build.
+    let options = Options { delta_tables: true, ..Options::default() };
+    let faults = match plan::read(&source, &[], &|_| None, &options) {
         Ok(compiled) => compiled.warnings,
         Err(faults) => faults,
     };

@@ -30,7 +30,11 @@ stages:
 
 fn plan(text: &str, out: &Path, mock: &Mock) -> Plan {
     let source = Source::new("p.yaml", text);
-    let options = plan::Options { out: Some(out.to_owned()), base_url: Some(mock.base_url()) };
+    let options = plan::Options {
+        out: Some(out.to_owned()),
+        base_url: Some(mock.base_url()),
+        ..plan::Options::default()
+    };
     plan::read(&source, &[], &|_| None, &options)
         .unwrap_or_else(|faults| panic!("{}", faults.render(&source)))
         .plan

@@ -149,7 +149,7 @@ fn ids(body: Bytes) -> Vec<Option<i64>> {
     let text = "version: 1\nname: a\nstages:\n  s: {kind: seed, ids: [1]}\n  m: {kind: fetch, path: '/movie/{id}'}\n  \
                 t: {kind: project, columns: {id: int64, all: {type: json, value: .}}, output: {path: a.parquet}}\n";
     let source = Source::new("a.yaml", text);
-    let options = plan::Options { out: None, base_url: None };
+    let options = plan::Options { out: None, base_url: None, ..plan::Options::default() };
     let plan = plan::read(&source, &[], &|_| None, &options);
     let plan = plan.unwrap_or_else(|faults| panic!("{}", faults.render(&source))).plan;
     let (_, table) = plan.tables().next().unwrap();

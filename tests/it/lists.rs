@@ -161,7 +161,7 @@ async fn read(seed: &str, world: World, limit: Option<u64>) -> Read {
          films: {{kind: fetch, path: '/movie/{{id}}'}}\n  ids: {{kind: project, columns: {{id: int64}}, output: {{path: ids.parquet}}}}\n"
     );
     let source = Source::new("lists.yaml", text);
-    let options = plan::Options { out: Some(folder.path().to_owned()), base_url: None };
+    let options = plan::Options { out: Some(folder.path().to_owned()), ..plan::Options::default() };
     let plan = plan::read(&source, &[], &|_| None, &options)
         .unwrap_or_else(|faults| panic!("{}", faults.render(&source)))
         .plan;

@@ -83,7 +83,8 @@ async fn nested_columns_hold_what_the_documents_say() {
     let out = std::env::var_os("TMDB_ETL_NESTED_DIR").map_or_else(|| scratch.path().join("out"), Into::into);
     let mock = mock::start(Config::default()).await.unwrap();
     let source = spec::Source::new("nested.yaml", PIPELINE);
-    let options = plan::Options { out: Some(out), base_url: Some(mock.base_url()) };
+    let options =
+        plan::Options { out: Some(out), base_url: Some(mock.base_url()), ..plan::Options::default() };
     let mut plan = plan::read(&source, &[], &|_| None, &options)
         .unwrap_or_else(|faults| panic!("{}", faults.render(&source)))
         .plan;

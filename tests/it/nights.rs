@@ -27,6 +27,7 @@ use serde_json::json;
 use tmdb_etl::event::{Event, Listener};
 use tmdb_etl::plan::{self, Plan, Request};
 use tmdb_etl::run::{Job, Published, RunError, run_job};
+use tmdb_etl::sink::delta_files;
 use tmdb_etl::spec::Source;
 use tmdb_etl::tmdb::{Clock, Download, Response, Transport, TransportError};
 use tokio_util::sync::CancellationToken;
@@ -48,6 +49,24 @@ stages:
     from: [new.missing, movies.missing]
     columns: {id: {type: int64, value: .item.id}, fetched_at: {type: timestamp, value: $meta.fetched_at}}
     output: {path: gone, mode: append}
+";
+
+/// The same into a table in which every film has one row, that of its last state, and none when it is gone.
+const UPSERT: &str = "\
+version: 1
+name: nightly
+api: {rate: none, keep: 40d, resume_within: 7d, retry: {attempts: 1}}
+max_failures: 20%
+stages:
+  new: {kind: seed, changes: movie, refresh: {never_seen: export, older_than: 10d, limit: LIMIT}}
+  movies: {kind: fetch, path: '/movie/{id}', concurrency: 4}
+  films:
+    kind: project
+    columns:
+      id: {type: int64, required: true}
+      version: int64
+      fetched_at: {type: timestamp, value: $meta.fetched_at}
+    output: {path: films, format: delta, mode: upsert, key: id, gone: delete}
 ";
 
 const NIGHTS: i64 = 60;
@@ -285,11 +304,12 @@ impl Listener for Deaf {
 struct Scene {
     folder: tempfile::TempDir,
     wire: Arc<Wire>,
+    pipeline: &'static str,
     seed: u64,
 }
 
 impl Scene {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, pipeline: &'static str) -> Self {
         let world = World::random(&mut fastrand::Rng::with_seed(seed));
         let state = State {
             now: start(),
@@ -303,12 +323,16 @@ impl Scene {
             kill: CancellationToken::new(),
         };
         let wire = Arc::new(Wire { world, state: Mutex::new(state) });
-        Self { folder: tempfile::tempdir().unwrap(), wire, seed }
+        Self { folder: tempfile::tempdir().unwrap(), wire, pipeline, seed }
     }
 
     fn plan(&self) -> Plan {
-        let source = Source::new("nightly.yaml", PIPELINE.replace("LIMIT", &LIMIT.to_string()));
-        let options = plan::Options { out: Some(self.folder.path().join("out")), base_url: None };
+        let source = Source::new("nightly.yaml", self.pipeline.replace("LIMIT", &LIMIT.to_string()));
+        let options = plan::Options {
+            out: Some(self.folder.path().join("out")),
+            base_url: None,
+            ..plan::Options::default()
+        };
         plan::read(&source, &[], &|_| None, &options)
             .unwrap_or_else(|faults| panic!("{}", faults.render(&source)))
             .plan
@@ -345,12 +369,17 @@ impl Scene {
 
     fn rows(&self, table: &str) -> Vec<Vec<i64>> {
         let folder = self.folder.path().join("out").join(table);
-        let mut rows = Vec::new();
-        for entry in std::fs::read_dir(&folder).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|ending| ending == "parquet") {
-                read_rows(&path, &mut rows);
+        let files = match delta_files(&folder) {
+            Ok(Some(files)) => files,
+            Ok(None) => {
+                let entries = std::fs::read_dir(&folder).into_iter().flatten();
+                entries.map(|entry| entry.unwrap().path()).collect()
             }
+            Err(error) => panic!("{error}"),
+        };
+        let mut rows = Vec::new();
+        for path in files.iter().filter(|path| path.extension().is_some_and(|ending| ending == "parquet")) {
+            read_rows(path, &mut rows);
         }
         rows
     }
@@ -360,7 +389,12 @@ impl Scene {
         let films = self.rows("films").into_iter().map(|row| (row[0], row[2], Some(row[1])));
         let gone = self.rows("gone").into_iter().map(|row| (row[0], row[1], None));
         let mut folded = BTreeMap::new();
-        for (id, at, version) in films.chain(gone) {
+        let all: Vec<_> = films.chain(gone).collect();
+        if self.pipeline == UPSERT {
+            let ids: BTreeSet<i64> = all.iter().map(|(id, ..)| *id).collect();
+            assert_eq!(ids.len(), all.len(), "seed {}: a film has two rows", self.seed);
+        }
+        for (id, at, version) in all {
             let last = folded.entry(u64::try_from(id).unwrap()).or_insert((at, version));
             if at > last.0 {
                 *last = (at, version);
@@ -417,8 +451,8 @@ fn read_rows(path: &Path, rows: &mut Vec<Vec<i64>>) {
     }
 }
 
-async fn sixty_nights(seed: u64) {
-    let scene = Scene::new(seed);
+async fn sixty_nights(seed: u64, pipeline: &'static str) {
+    let scene = Scene::new(seed, pipeline);
     let mut dice = fastrand::Rng::with_seed(seed ^ 0x6e69);
     let (mut since, mut again) = (None, BTreeSet::new());
     // Of the run that has not published yet, if there is one.
@@ -492,13 +526,21 @@ async fn sixty_nights(seed: u64) {
 #[tokio::test(start_paused = true)]
 async fn sixty_nights_with_failures_end_equal_to_a_full_load() {
     for seed in 1..=2 {
-        sixty_nights(seed).await;
+        sixty_nights(seed, PIPELINE).await;
+    }
+}
+
+#[cfg(feature = "delta")]
+#[tokio::test(start_paused = true)]
+async fn sixty_nights_of_upserts_with_failures_end_equal_to_a_full_load() {
+    for seed in 3..=4 {
+        sixty_nights(seed, UPSERT).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_becomes_shorter_while_it_is_read_loses_nothing() {
-    let scene = Scene::new(7);
+    let scene = Scene::new(7, PIPELINE);
     let morning = |day: i32| start() + DAY * day + SignedDuration::from_hours(9);
     scene.attempt(morning(0), Trouble::None).await.unwrap();
     scene.wire.state.lock().unwrap().shrinks = 2;

@@ -139,7 +139,12 @@ fn tables_of(request: &str) -> &'static [&'static str] {
 fn tables() -> BTreeMap<String, Arc<TablePlan>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/recordings/columns.yaml");
     let source = tmdb_etl::spec::read(&path).expect("a file of these tests");
-    let read = plan::read(&source, &[], &|_| None, &plan::Options { out: None, base_url: None });
+    let read = plan::read(
+        &source,
+        &[],
+        &|_| None,
+        &plan::Options { out: None, base_url: None, ..plan::Options::default() },
+    );
     let plan = read.unwrap_or_else(|faults| panic!("{}", faults.render(&source))).plan;
     plan.tables().map(|(_, table)| (table.stage.to_string(), Arc::clone(table))).collect()
 }

@@ -50,6 +50,13 @@ fn sinks() -> Vec<SinkError> {
         SinkError::Disk { action, path: path(), source: disk() },
         SinkError::NotAFile { table: table(), path: path(), found: "a folder" },
         SinkError::NotOurs { table: table(), path: "out/films".into(), found: "a folder" },
+        SinkError::NoDelta { path: "out/films".into() },
+        SinkError::OtherDelta {
+            path: "out/films".into(),
+            difference: "`id` long is there, `id` string would come".into(),
+        },
+        SinkError::Delta { what: "commit to", path: "out/films".into(), source: "no such key".into() },
+        SinkError::DeltaBusy { path: "out/films".into(), tries: 20 },
         SinkError::OtherColumns {
             path: "out/films".into(),
             difference: "`id` int64 is there, `id` string would come".into(),
@@ -203,6 +210,8 @@ fn reads() -> Vec<ReadError> {
         ReadError::NoTables { path: path(), folders: vec![path()] },
         ReadError::NoTables { path: path(), folders: Vec::new() },
         ReadError::TooManyFiles { path: path() },
+        ReadError::NoRows { path: path() },
+        ReadError::Store(SinkError::NoDelta { path: path() }),
     ]
 }
 

@@ -47,6 +47,28 @@ pub(in crate::cli) fn of_sink(error: &SinkError) -> Verdict {
             "other-partitions",
             &["partition it as before, or write it anew once with `mode: overwrite`"],
         ),
+        SinkError::NoDelta { .. } => verdict(
+            Invalid,
+            "no-delta",
+            &["build tmdb-etl with Delta tables: `cargo build --release --features delta`"],
+        ),
+        SinkError::OtherDelta { .. } => verdict(
+            Invalid,
+            "other-delta",
+            &[
+                "give the table another path, or change the pipeline so that both go together; nothing was changed",
+            ],
+        ),
+        SinkError::Delta { .. } => verdict(
+            Failed,
+            "delta",
+            &[
+                "check the disk and the table's `_delta_log`; what readers see is the last version that is whole",
+            ],
+        ),
+        SinkError::DeltaBusy { .. } => {
+            verdict(Failed, "delta-busy", &["run it again when fewer others write to this table"])
+        }
         SinkError::Incomplete { .. } => verdict(
             Failed,
             "incomplete",

@@ -48,6 +48,7 @@ fn table(rows: Option<&str>, columns: Vec<ColumnPlan>) -> Arc<TablePlan> {
         path: "out.parquet".into(),
         layout: crate::spec::Layout::default(),
         sort_by: Vec::new(),
+        upsert: None,
         format: Format::Parquet(ParquetCodec::None),
     })
 }

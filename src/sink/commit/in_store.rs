@@ -24,6 +24,7 @@ impl Commit {
             staged: table.staged().to_path_buf(),
             path: table.path.clone(),
             link: None,
+            delta: None,
             manifest: super::manifest(table, facts),
             remote: Some(RemoteEntry {
                 before,

@@ -6,7 +6,9 @@
 
 use std::path::Path;
 
-use super::{Commit, Entry, Journal, Recovered, SinkError, StagedList, Stand, State, assembly, folder_of};
+use super::{
+    Commit, Entry, Journal, Recovered, SinkError, StagedList, Stand, State, assembly, delta, folder_of,
+};
 use crate::sink::journal::sweep_temporaries;
 
 impl Commit {
@@ -55,6 +57,13 @@ impl Commit {
     fn state_of(&self, entry: &mut Entry) -> Result<State, SinkError> {
         if entry.remote.is_some() {
             return self.in_store_state(entry);
+        }
+        if entry.delta.is_some() {
+            return Ok(match delta::stand_of(&self.disk, entry)? {
+                delta::Stand::Staged => State::Staged,
+                delta::Stand::Committed => State::Published,
+                delta::Stand::Lost => State::Lost,
+            });
         }
         if entry.link.is_some() {
             return Ok(match assembly::stand_of(&self.disk, entry) {

@@ -23,6 +23,7 @@ use arrow::record_batch::RecordBatch;
 use serde_json::Value;
 
 use self::handle::Handle;
+use super::delta;
 use super::encode::FormatError;
 use super::error::SinkError;
 use crate::spec::StoreUrl;
@@ -155,7 +156,13 @@ pub enum ReadError {
         /// Folders in it.
         folders: Vec<PathBuf>,
     },
-    /// An object store does not let it be read.
+    /// A Delta table in which no file counts.
+    #[error("read `{}`: the Delta table has no rows", path.display())]
+    NoRows {
+        /// Where.
+        path: PathBuf,
+    },
+    /// An object store, or the log of a Delta table, does not let it be read.
     #[error(transparent)]
     Store(#[from] SinkError),
     /// A folder with more files than anybody looks at.
@@ -178,6 +185,18 @@ pub fn is_folder(path: &Path) -> Result<bool, ReadError> {
     } else {
         Err(ReadError::NotAFile { path: path.to_owned() })
     }
+}
+
+/// The files that count in the Delta table at `path`, and nothing if no such table is there.
+pub fn delta_files(path: &Path) -> Result<Option<Vec<PathBuf>>, ReadError> {
+    if !delta::is_table(path) {
+        return Ok(None);
+    }
+    let files = delta::live_files(path)?;
+    if files.is_empty() {
+        return Err(ReadError::NoRows { path: path.to_owned() });
+    }
+    Ok(Some(files))
 }
 
 /// Looks through a folder, and through those in it that are named like partitions (`year=1999`). Hidden files are none of its

@@ -35,6 +35,7 @@ fn films(format: Format, rows: i64) -> Vec<u8> {
         format,
         layout: crate::spec::Layout::default(),
         sort_by: Vec::new(),
+        upsert: None,
         pipeline: "marvel".to_owned(),
     };
     let titles: StringArray = (0..rows).map(|row| (row % 3 != 2).then(|| format!("Film {row}"))).collect();

@@ -25,6 +25,7 @@ mod settings;
 mod sketch;
 mod stage;
 mod table;
+mod upsert;
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -136,7 +136,7 @@ fn meant_descending<'a>(text: &str, columns: &'a [Column]) -> Option<&'a str> {
 }
 
 /// The column called `name`.
-fn known<'a>(
+pub(super) fn known<'a>(
     key: &str,
     name: &Located<String>,
     columns: &'a [Column],
@@ -156,7 +156,12 @@ fn known<'a>(
 }
 
 /// One value, or a list of at least one and at most `most`.
-fn several<'a>(entry: &'a Entry, takes: &str, most: usize, faults: &mut Faults) -> Option<&'a [Node]> {
+pub(super) fn several<'a>(
+    entry: &'a Entry,
+    takes: &str,
+    most: usize,
+    faults: &mut Faults,
+) -> Option<&'a [Node]> {
     let NodeValue::List(nodes) = &entry.value.value else {
         if let NodeValue::Map(_) = entry.value.value {
             expect::wrong(&entry.key, &entry.value, takes, faults)

@@ -9,14 +9,14 @@ use super::super::fault::{Faults, clip};
 use super::super::language;
 use super::super::language::{FILE_BYTES, FILE_BYTES_MAX, FILE_BYTES_MIN};
 use super::super::model::{
-    ArrowCodec, Column, FolderLayout, Format, Layout, Located, Mode, Output, ParquetCodec,
+    ArrowCodec, Column, DeltaLayout, FolderLayout, Format, Layout, Located, Mode, Output, ParquetCodec,
 };
 use super::super::store_url::StoreUrl;
 use super::super::tree::{Entry, NodeValue};
-use super::fields::{Fields, Keys, not_available_yet};
-use super::{expect, order, settings};
+use super::fields::{Fields, Keys};
+use super::{expect, order, settings, upsert};
 
-static OUTPUT: Keys = Keys { later: &["key", "keep"], ..Keys::of(&language::OUTPUT) };
+static OUTPUT: Keys = Keys { later: &["keep"], ..Keys::of(&language::OUTPUT) };
 
 /// Endings of paths that say the format. A Feather file of version 2 is an Arrow file.
 const ENDINGS: [(&str, Word); 4] =
@@ -36,10 +36,12 @@ const CODECS: [&str; 4] = ["zstd", "snappy", "lz4", "none"];
 enum Word {
     Parquet,
     Arrow,
+    Delta,
 }
 
 impl Word {
-    const ALL: [(&'static str, Self); 2] = [("parquet", Self::Parquet), ("arrow", Self::Arrow)];
+    const ALL: [(&'static str, Self); 3] =
+        [("parquet", Self::Parquet), ("arrow", Self::Arrow), ("delta", Self::Delta)];
 
     fn of_ending(path: &Path) -> Option<Self> {
         let ending = path.extension()?.to_str()?;
@@ -58,14 +60,41 @@ pub(super) fn output(entry: &Entry, columns: &[Column], faults: &mut Faults) -> 
     }
     let fields = Fields::open("output", &entry.value, entry.key_span, &OUTPUT, faults)?;
     let said = fields.get("format").map(|entry| (entry, word(entry, faults)));
-    let place = fields.require("path", faults).and_then(|entry| place(entry, said.is_some(), faults));
+    let is_delta = matches!(said, Some((_, Some(Word::Delta))));
+    if is_delta {
+        upsert::check_names(columns, faults);
+    }
+    let place = fields.require("path", faults).and_then(|entry| {
+        if is_delta { delta_place(entry, faults) } else { place(entry, said.is_some(), faults) }
+    });
     let partition_by =
         fields.get("partition_by").and_then(|entry| order::partition_by(entry, columns, faults));
     let sort_by = match fields.get("sort_by") {
         Some(entry) => order::sort_by(entry, columns, faults),
         None => Some(Vec::new()),
     };
-    let layout = layout(fields, partition_by, place.as_ref(), faults);
+    let mode = match fields.get("mode") {
+        Some(entry) => expect::choice(entry, &MODES, faults).map(Some),
+        None => Some(None),
+    };
+    // Of a format that is at fault nobody knows which it was to be.
+    if mode.flatten() == Some(Mode::Upsert)
+        && !is_delta
+        && !matches!(said, Some((_, None)))
+        && let Some(entry) = fields.get("mode")
+    {
+        faults
+            .error("needs-delta", entry.value.span, "`mode: upsert` needs a Delta table")
+            .help("write `format: delta` beside it; `overwrite` and `append` are for any folder");
+    }
+    let merge = upsert::decode(fields, mode.flatten(), columns, faults);
+    let layout = mode.and_then(|mode| layout(fields, mode, partition_by, place.as_ref(), faults));
+    let layout = match layout {
+        Some(Layout::Folder(folder)) if is_delta => {
+            merge.map(|(key, gone)| Layout::Delta(DeltaLayout { folder, key, gone }))
+        }
+        layout => merge.and(layout).filter(|_| mode.flatten() != Some(Mode::Upsert)),
+    };
     let folder = place.as_ref().is_some_and(|(_, folder)| *folder);
     let path = place.map(|(path, _)| path);
     let ending = path.as_ref().filter(|_| !folder).and_then(|path| Word::of_ending(&path.value));
@@ -86,7 +115,7 @@ pub(super) fn output(entry: &Entry, columns: &[Column], faults: &mut Faults) -> 
     };
     let compression = fields.get("compression");
     let format = match word {
-        Some(Word::Parquet) => {
+        Some(Word::Parquet | Word::Delta) => {
             codec("a Parquet file", compression, &PARQUET_CODECS, faults).map(Format::Parquet)
         }
         Some(Word::Arrow) => codec("an Arrow file", compression, &ARROW_CODECS, faults).map(Format::Arrow),
@@ -96,29 +125,32 @@ pub(super) fn output(entry: &Entry, columns: &[Column], faults: &mut Faults) -> 
             None
         }
     };
-    Some(Output { path: path?, format: format?, layout: layout?, sort_by: sort_by? })
+    let gone_at = fields.get("gone").map(|entry| entry.value.span);
+    let format_at = fields.get("format").map(|entry| entry.value.span);
+    Some(Output { path: path?, format: format?, layout: layout?, sort_by: sort_by?, format_at, gone_at })
 }
 
 /// How the table lies at its place, which may itself be at fault.
 fn layout(
     fields: Fields<'_>,
+    mode: Option<Mode>,
     partition_by: Option<Vec<String>>,
     place: Option<&(Located<PathBuf>, bool)>,
     faults: &mut Faults,
 ) -> Option<Layout> {
     let (size, partitions) = (fields.get("target_file_size"), fields.get("partition_by"));
-    let mode = match fields.get("mode") {
-        Some(entry) => Some((entry, mode(entry, faults)?)),
-        None => None,
-    };
     let target_file_bytes = match size {
         Some(entry) => settings::size(entry, FILE_BYTES_MIN, FILE_BYTES_MAX, faults)?,
         None => FILE_BYTES,
     };
     if place.is_some_and(|(_, folder)| !folder) {
-        let append =
-            mode.filter(|(_, mode)| *mode == Mode::Append).map(|(entry, _)| ("`mode: append`", entry));
-        let only_folders = append
+        let only_there = match mode {
+            Some(Mode::Append) => Some("`mode: append`"),
+            // Of an upsert is told that it needs a Delta table.
+            _ => None,
+        };
+        let only_folders = only_there
+            .zip(fields.get("mode"))
             .into_iter()
             .chain(size.map(|entry| ("`target_file_size`", entry)))
             .chain(partitions.map(|entry| ("`partition_by`", entry)));
@@ -126,7 +158,7 @@ fn layout(
         return (told == 0).then_some(Layout::File);
     }
     let partition_by = if partitions.is_some() { partition_by? } else { Vec::new() };
-    let mode = mode.map(|(_, mode)| mode).unwrap_or_default();
+    let mode = mode.unwrap_or_default();
     Some(Layout::Folder(FolderLayout { mode, partition_by, target_file_bytes }))
 }
 
@@ -145,22 +177,37 @@ fn needs_folder(what: &str, entry: &Entry, place: Option<&(Located<PathBuf>, boo
     }
 }
 
-fn mode(entry: &Entry, faults: &mut Faults) -> Option<Mode> {
-    if matches!(&entry.value.value, NodeValue::Scalar(scalar) if scalar.text == "upsert") {
-        faults.error("not-available-yet", entry.value.span, "`mode: upsert` is not available yet").help(
-            "it needs a Delta table, which a later version will write; `overwrite` and `append` are here",
-        );
-        return None;
-    }
-    expect::choice(entry, &[("overwrite", Mode::Overwrite), ("append", Mode::Append)], faults)
-}
+const MODES: [(&str, Mode); 3] =
+    [("overwrite", Mode::Overwrite), ("append", Mode::Append), ("upsert", Mode::Upsert)];
 
 fn word(entry: &Entry, faults: &mut Faults) -> Option<Word> {
-    if matches!(&entry.value.value, NodeValue::Scalar(scalar) if scalar.text == "delta") {
-        not_available_yet("`format: delta`", entry.value.span, faults);
+    expect::choice(entry, &Word::ALL, faults)
+}
+
+/// The place of a Delta table, which is a folder whatever its name; a name that says another format is a slip.
+fn delta_place(entry: &Entry, faults: &mut Faults) -> Option<(Located<PathBuf>, bool)> {
+    if let NodeValue::Scalar(scalar) = &entry.value.value
+        && StoreUrl::is_meant(std::path::Path::new(&scalar.text))
+    {
+        faults
+            .error(
+                "not-available-yet",
+                entry.value.span,
+                "a Delta table in an object store is not available yet",
+            )
+            .help("write it to a local folder, as in `out/films`; one Parquet file can go to the store");
         return None;
     }
-    expect::choice(entry, &Word::ALL, faults)
+    let (path, _) = place(entry, true, faults)?;
+    if let Some(word) = Word::of_ending(&path.value) {
+        let folder = path.value.with_extension("");
+        let file = if word == Word::Arrow { "an Arrow file" } else { "one Parquet file" };
+        faults
+            .error("bad-output", path.span, format!("this names {file}, and a Delta table is a folder"))
+            .help(format!("write `path: {}`", clip(&folder.to_string_lossy())));
+        return None;
+    }
+    Some((path, true))
 }
 
 /// The codec that `compression` names, or the default; `None` after a fault.

@@ -17,13 +17,14 @@ pub(super) static KEYS: Keys = Keys {
         ("target_file_size", "it belongs into `output`"),
         ("partition_by", "it belongs into `output`"),
         ("sort_by", "it belongs into `output`"),
+        ("key", "it belongs into `output`"),
+        ("gone", "it belongs into `output`"),
         ("where", "it belongs to a filter stage, which this one reads"),
         ("items", "a table has `rows`: one row for each output of the expression"),
         ("path", "it belongs into `output`"),
         ("compression", "it belongs into `output`"),
         ("format", "it belongs into `output`"),
     ],
-    later: &["key"],
     ..Keys::of(&language::PROJECT)
 };
 static COLUMN: Keys = Keys {

@@ -63,6 +63,8 @@ pub(in super::super) const FILE_BYTES: u64 = 128 * 1024 * 1024;
 
 /// Most columns that name folders: each is a level of folders.
 pub(in super::super) const PARTITION_COLUMNS_MAX: usize = 4;
+/// Most columns of a key: with more of them something else is meant.
+pub(in super::super) const KEY_COLUMNS_MAX: usize = 8;
 /// Most columns that rows are sorted by.
 pub(in super::super) const SORT_COLUMNS_MAX: usize = 16;
 

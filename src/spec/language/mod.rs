@@ -32,7 +32,7 @@ pub(super) use pattern::{DURATION, IDENTIFIER, Pattern, VARIABLE};
 pub(super) use pipeline::{API, PIPELINE, RATE, RETRY, STAGE_RATE};
 pub(super) use refresh::REFRESH;
 pub(super) use stages::{EXPAND, EXPAND_NEEDS_PATH, EXPORT, FETCH, FILE, FILTER, SEED, SEED_NEEDS_PATH};
-pub(super) use table::{COLUMN, OUTPUT, PROJECT, SORT_KEY};
+pub(super) use table::{COLUMN, GONE, OUTPUT, PROJECT, SORT_KEY};
 
 /// The kinds of stage: the word, what is said of it, its keys.
 pub(super) static KINDS: [(&str, &Object); 5] =

@@ -1,6 +1,6 @@
 //! The keys of a project stage: columns, and the file that they rest in.
 
-use super::limits::{COLUMNS_MAX, PARTITION_COLUMNS_MAX, SORT_COLUMNS_MAX};
+use super::limits::{COLUMNS_MAX, KEY_COLUMNS_MAX, PARTITION_COLUMNS_MAX, SORT_COLUMNS_MAX};
 use super::stages::{BUFFER, FROM};
 use super::{Key, List, Names, Object, Takes, pattern};
 
@@ -116,19 +116,61 @@ pub(in super::super) static OUTPUT: Object = Object::new(
         .required(),
         Key::new(
             "format",
-            Takes::Choice(&[("parquet", "Apache Parquet."), ("arrow", "An Arrow IPC file.")]),
-            "What the files are; needed only where the path's ending (`.parquet`; `.arrow`, `.feather`, `.ipc`) does not say it. \
-             A folder without it is one of Parquet files.",
+            Takes::Choice(&[
+                ("parquet", "Apache Parquet."),
+                ("arrow", "An Arrow IPC file."),
+                (
+                    "delta",
+                    "A Delta table: a folder of Parquet files with a log. Needs a program that was built with \
+                     `--features delta`.",
+                ),
+            ]),
+            "What the files are; needed only where the path's ending (`.parquet`; `.arrow`, `.feather`, `.ipc`) does not say it, \
+             and for a Delta table. A folder without it is one of Parquet files.",
         ),
         Key::new(
             "mode",
             Takes::Choice(&[
                 ("overwrite", "The rows of this run take the place of those that are there."),
                 ("append", "The rows of this run are added, once for each run; in a folder only."),
+                (
+                    "upsert",
+                    "Each row of this run takes the place of the one with the same `key`, or is added; in a Delta table only.",
+                ),
             ]),
             "What becomes of the rows that the table has.",
         )
         .default("overwrite"),
+        Key::new(
+            "key",
+            Takes::Either(&[
+                Takes::Text(&pattern::COLUMN_NAME),
+                Takes::List(&List {
+                    of: Takes::Text(&pattern::COLUMN_NAME),
+                    least: 1,
+                    most: Some(KEY_COLUMNS_MAX),
+                    distinct: true,
+                }),
+            ]),
+            "The column, or the columns, that tell the rows of `mode: upsert` apart: `required`, and of type bool, int32, int64, \
+             string, date or timestamp. Of a table with `rows`, those that read the document (`$doc.id`, `$item.id`) say which rows \
+             belong together: all that an earlier run had of a document are replaced by those that this one found.",
+        )
+        .examples(&[r#""id""#, r#"["movie_id", "credit_id"]"#]),
+        Key::new(
+            "gone",
+            Takes::Either(&[
+                Takes::Choice(&[
+                    ("keep", "They stay."),
+                    ("delete", "They are deleted."),
+                ]),
+                Takes::Object(&GONE),
+            ]),
+            "What `mode: upsert` does with the rows of an item that answered with 404, or that a list of changes calls gone. A run \
+             with `--limit` leaves them as they are.",
+        )
+        .default("keep")
+        .examples(&[r#""delete""#, r#"{"set": "deleted_at"}"#]),
         Key::new(
             "partition_by",
             Takes::Either(&[
@@ -179,6 +221,21 @@ pub(in super::super) static OUTPUT: Object = Object::new(
             "The codec of the data: without it `zstd` in Parquet and `none` in Arrow.",
         ),
     ],
+);
+
+/// `gone` where rows are marked.
+pub(in super::super) static GONE: Object = Object::new(
+    "gone",
+    "`gone`",
+    "Marks the rows of items that are no more.",
+    &[Key::new(
+        "set",
+        Takes::Text(&pattern::COLUMN_NAME),
+        "The column, a `timestamp` that is not `required`, that gets the time at which it was found out; null for rows that \
+         are there.",
+    )
+    .examples(&["deleted_at"])
+    .required()],
 );
 
 /// An entry of `sort_by`.

@@ -1,6 +1,7 @@
 //! The schema against the decoder: both are made from one table, and these tests hold them together.
 
 mod marks;
+mod specimen;
 mod values;
 
 use std::collections::HashSet;
@@ -13,12 +14,13 @@ use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use self::values::VALUES;
 use super::super::language::{
-    API, COLUMN, EXPAND, EXPORT, FETCH, FILE, FILTER, Key, OUTPUT, Object, PIPELINE, PROJECT, RATE, REFRESH,
-    RETRY, SEED, SORT_KEY, STAGE_RATE, literal,
+    API, COLUMN, EXPAND, EXPORT, FETCH, FILE, FILTER, GONE, Key, OUTPUT, Object, PIPELINE, PROJECT, RATE,
+    REFRESH, RETRY, SEED, SORT_KEY, STAGE_RATE, literal,
 };
 use super::super::{Faults, Source};
 use super::{document, schema};
 use crate::plan;
+use specimen::specimen;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -57,7 +59,8 @@ fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 fn decoded(text: &str) -> Result<plan::Compiled, Faults> {
-    plan::read(&Source::new("p.yaml", text), &[], &no_variables, &plan::Options::default())
+    let options = plan::Options { delta_tables: true, ..plan::Options::default() };
+    plan::read(&Source::new("p.yaml", text), &[], &no_variables, &options)
 }
 
 fn is_decoded(text: &str) -> bool {
@@ -115,54 +118,8 @@ fn every_key_is_described() {
     }
 }
 
-/// A pipeline in which every mapping of the language stands.
-fn specimen() -> Value {
-    json!({
-        "version": 1,
-        "name": "p",
-        "params": { "votes": 1 },
-        "api": { "rate": { "limit": "40/s", "burst": 1 }, "retry": {}, "keep": "180d" },
-        "stages": {
-            "ids": { "kind": "seed", "ids": [1] },
-            "list": { "kind": "seed", "path": "/discover/movie" },
-            "more": { "kind": "seed", "file": { "path": "ids.csv" } },
-            "listed": { "kind": "seed", "export": { "kind": "movie" } },
-            "news": { "kind": "seed", "changes": "movie", "refresh": { "never_seen": "export" } },
-            "renewed": { "kind": "fetch", "from": "news", "path": "/movie/{id}" },
-            "movies": { "kind": "fetch", "from": "ids", "path": "/movie/{id}", "rate": { "limit": "9/s", "share": "5%" } },
-            "series": { "kind": "fetch", "from": ["list", "more", "listed"], "path": "/tv/{id}" },
-            "similar": {
-                "kind": "expand", "from": "movies", "path": "/movie/{id}/similar",
-                "into": "movies", "max_depth": 1, "max_items": 10
-            },
-            "cast": { "kind": "expand", "from": "series", "items": ".cast[]" },
-            "some": { "kind": "filter", "from": "series", "where": ".id" },
-            "films": {
-                "kind": "project", "from": "movies",
-                "columns": { "id": { "type": "int64" } },
-                "output": { "path": "films.parquet" }
-            },
-            "others": {
-                "kind": "project", "from": ["some", "cast"],
-                "columns": {
-                    "id": "int64", "title": "string", "language": "string", "year": "int32", "popularity": "float64"
-                },
-                "output": { "path": "others", "sort_by": [{ "column": "id" }] }
-            },
-            "newest": {
-                "kind": "project", "from": "renewed", "columns": { "id": "int64" },
-                "output": { "path": "newest", "mode": "append" }
-            },
-            "found": {
-                "kind": "project", "from": "cast.found", "columns": { "id": "int64" },
-                "output": { "path": "found.parquet" }
-            }
-        }
-    })
-}
-
 /// Where in the specimen a mapping stands. A key is tried at each place.
-const PLACES: [(&Object, &[&str]); 16] = [
+const PLACES: [(&Object, &[&str]); 17] = [
     (&PIPELINE, &[""]),
     (&API, &["/api"]),
     (&RETRY, &["/api/retry"]),
@@ -177,7 +134,8 @@ const PLACES: [(&Object, &[&str]); 16] = [
     (&FILTER, &["/stages/some"]),
     (&PROJECT, &["/stages/films"]),
     (&COLUMN, &["/stages/films/columns/id"]),
-    (&OUTPUT, &["/stages/films/output", "/stages/others/output"]),
+    (&OUTPUT, &["/stages/films/output", "/stages/others/output", "/stages/current/output"]),
+    (&GONE, &["/stages/current/output/gone"]),
     (&SORT_KEY, &["/stages/others/output/sort_by/0"]),
 ];
 
