@@ -24,9 +24,9 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use self::parked::{Candidate, Parked, Records};
-use self::seen::Seen;
 use super::edge::{Closed, Receiver, Sender};
 use super::packed::{Line, pack_item};
+use super::seen::Seen;
 use super::token::{Parcel, Token};
 use crate::plan::{Item, Key};
 
@@ -356,6 +356,5 @@ impl State {
 
 mod ahead;
 mod parked;
-mod seen;
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ mod edge;
 mod frontier;
 mod limits;
 mod packed;
+mod seen;
 mod stage;
 mod thread;
 mod token;
@@ -33,6 +34,7 @@ pub use limits::{
     RATE_MAX, RATE_START, ROW_MAX, Refusal, WAY,
 };
 pub use packed::{pack_item, unpack_item};
+pub use seen::Seen;
 pub use stage::{Work, run_stage};
 pub use thread::on_thread;
 pub use token::{Parcel, Token};

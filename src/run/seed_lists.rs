@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 
 use super::seed::{Seeder, Stop};
-use super::seed_pages::{List, Seen};
+use super::seed_pages::List;
+use crate::engine::Seen;
 use crate::event::ListLoss;
 use crate::plan::{PAGE_MAX, Request, SeedItems, Slice, Slices};
 

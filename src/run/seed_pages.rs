@@ -10,11 +10,9 @@
 //! Invariants: an item that is in the list all the time is handed out (as far as the list says what it has), and once, however
 //! many pages it is on; the order follows from the answers alone. An item twice on one page is twice in the list.
 
-use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use roaring::RoaringBitmap;
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -22,7 +20,7 @@ use super::context::{Unanswered, on_thread};
 use super::error::RunError;
 use super::rows::Ending;
 use super::seed::{Seeder, Stop};
-use crate::engine::{Parcel, Turn, Work, Workers, edge, run_stage};
+use crate::engine::{Parcel, Seen, Turn, Work, Workers, edge, run_stage};
 use crate::event::{Account, Event, ListLoss};
 use crate::plan::expr::{EvalError, Input, Json, Scope};
 use crate::plan::{Item, Key, PAGE_MAX, Request, SeedItems};
@@ -57,37 +55,14 @@ pub(super) struct Page {
     pub undated: [bool; 2],
 }
 
-/// The items that were handed out.
-#[derive(Default)]
-pub(super) struct Seen {
-    numbers: RoaringBitmap,
-    others: HashSet<u128>,
-}
-
-impl Seen {
-    /// Those of `items` that were on no page before.
-    fn fresh(&mut self, items: Vec<Value>) -> Vec<Value> {
-        let keys: Vec<Key> = items.iter().map(key).collect();
-        let known: Vec<bool> = keys.iter().map(|key| self.contains(*key)).collect();
-        for key in keys {
-            self.insert(key);
-        }
-        items.into_iter().zip(known).filter_map(|(item, known)| (!known).then_some(item)).collect()
+/// Those of the items of one page that were on no page before; all of them are known from now on.
+fn fresh(seen: &mut Seen, items: Vec<Value>) -> Vec<Value> {
+    let keys: Vec<Key> = items.iter().map(key).collect();
+    let known: Vec<bool> = keys.iter().map(|key| seen.contains(*key)).collect();
+    for key in keys {
+        seen.insert(key);
     }
-
-    fn contains(&self, key: Key) -> bool {
-        match key {
-            Key::Number(number) => self.numbers.contains(number),
-            Key::Hash(hash) => self.others.contains(&hash),
-        }
-    }
-
-    fn insert(&mut self, key: Key) {
-        match key {
-            Key::Number(number) => _ = self.numbers.insert(number),
-            Key::Hash(hash) => _ = self.others.insert(hash),
-        }
-    }
+    items.into_iter().zip(known).filter_map(|(item, known)| (!known).then_some(item)).collect()
 }
 
 /// What two entries of a list are the same by: the `id`, in lists of several kinds with its kind, as everything else of an entry
@@ -174,7 +149,10 @@ impl List {
         if let Some(ending) = page.ended {
             self.seeder.outlets.send(ending.port, Parcel::loose(ending.row)).await?;
         }
-        let fresh = self.seen.lock().expect("nothing that holds this lock panics").fresh(page.items);
+        let fresh = {
+            let mut seen = self.seen.lock().expect("nothing that holds this lock panics");
+            fresh(&mut seen, page.items)
+        };
         self.seeder.offer_all(fresh).await
     }
 
@@ -321,7 +299,7 @@ mod tests {
     #[test]
     fn an_entry_is_known_by_its_id_and_kind_whatever_else_changes() {
         let mut seen = Seen::default();
-        let mut fresh = |items: Value| seen.fresh(serde_json::from_value(items).unwrap()).len();
+        let mut fresh = |items: Value| fresh(&mut seen, serde_json::from_value(items).unwrap()).len();
         assert_eq!(fresh(json!([{"id": 1, "popularity": 2.0}, {"id": "tt1"}, {"id": 5_000_000_000_u64}])), 3);
         assert_eq!(fresh(json!([{"id": 1, "popularity": 1.0}, {"id": "tt1"}, {"id": 5_000_000_000_u64}])), 0);
         assert_eq!(fresh(json!([{"id": 1, "media_type": "tv"}, {"id": 1, "media_type": "movie"}])), 2);

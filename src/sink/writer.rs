@@ -121,7 +121,7 @@ impl TableWriter {
         }
     }
 
-    /// Takes keys of documents that there were, with or without rows: the columns of [`UpsertSpec::document`], then the time.
+    /// Takes keys of documents that there were, with or without rows: the columns of [`UpsertSpec::document`](super::UpsertSpec::document), then the time.
     pub fn documents(&mut self, keys: &RecordBatch) -> Result<(), SinkError> {
         let Some(schema) = self.spec.upsert.as_ref().and_then(|upsert| upsert.documents(&self.spec.schema))
         else {

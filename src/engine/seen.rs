@@ -1,4 +1,4 @@
-//! Keys that a stage knows.
+//! Which keys were there before.
 
 use std::collections::HashSet;
 
@@ -8,13 +8,13 @@ use crate::plan::Key;
 
 /// A set of keys: a bitmap for numbers, 16 bytes and a little for each other.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
+pub struct Seen {
     numbers: RoaringBitmap,
     hashes: HashSet<u128>,
 }
 
 impl Seen {
-    /// Whether it was not there.
+    /// Puts it in; whether it was not there.
     pub fn insert(&mut self, key: Key) -> bool {
         match key {
             Key::Number(number) => self.numbers.insert(number),
@@ -34,6 +34,7 @@ impl Seen {
         }
     }
 
+    /// Whether it is there.
     pub fn contains(&self, key: Key) -> bool {
         match key {
             Key::Number(number) => self.numbers.contains(number),
