@@ -211,6 +211,7 @@ fn spec(name: &str, path: PathBuf) -> TableSpec {
         format,
         layout: Layout::default(),
         sort_by: Vec::new(),
+        upsert: None,
         pipeline: "marvel".to_owned(),
     }
 }
