@@ -10,6 +10,8 @@
 
 use std::sync::Arc;
 
+use arrow::record_batch::RecordBatch;
+
 use super::context::{Context, on_thread};
 use super::error::RunError;
 use super::table::ToWriter;
@@ -36,17 +38,13 @@ impl DocumentKeys {
     pub(super) fn push(
         &mut self,
         document: &Document,
-        full: &mut Vec<arrow::record_batch::RecordBatch>,
+        full: &mut Vec<RecordBatch>,
     ) -> Result<(), ProjectError> {
         self.projector.push(document, full)
     }
 
     /// Hands on what is full.
-    pub(super) async fn hand_on(
-        &self,
-        full: Vec<arrow::record_batch::RecordBatch>,
-        context: &Context,
-    ) -> Result<(), RunError> {
+    pub(super) async fn hand_on(&self, full: Vec<RecordBatch>, context: &Context) -> Result<(), RunError> {
         for batch in full {
             let charge = context.memory.table(batch.get_array_memory_size());
             self.to.send(ToWriter::Documents(batch, charge)).await?;

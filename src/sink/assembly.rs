@@ -15,7 +15,7 @@ use super::error::SinkError;
 use super::evolution;
 use super::facts::{FileFacts, Generation};
 use super::generation;
-use super::journal::Entry;
+use super::journal::{self, Entry};
 use super::manifest::{Manifest, RunFacts};
 use super::staged::{StagedFolder, StagedTable};
 use crate::spec::Mode;
@@ -33,25 +33,13 @@ pub(super) fn prepare(
 ) -> Result<Option<Entry>, SinkError> {
     let previous = generation::current(disk, &table.path)?;
     let before = Manifest::read(disk, &table.path)?.filter(|_| previous.is_some());
-    let mut manifest = Manifest {
-        version: Manifest::VERSION,
-        table: table.name.clone(),
-        rows: 0,
-        bytes: 0,
-        digest: String::new(),
-        schema_fingerprint: table.schema_fingerprint.clone(),
-        columns: table.columns.clone(),
-        schema: table.schema.clone(),
-        generation: Some(Generation {
-            name: folder.generation.clone(),
-            previous: previous.clone(),
-            mode: folder.layout.mode,
-            partition_by: folder.layout.partition_by.clone(),
-        }),
-        files: table.files.clone(),
-        history: Vec::new(),
-        facts: facts.clone(),
+    let generation = Generation {
+        name: folder.generation.clone(),
+        previous: previous.clone(),
+        mode: folder.layout.mode,
+        partition_by: folder.layout.partition_by.clone(),
     };
+    let mut manifest = Manifest { generation: Some(generation), ..journal::manifest(table, facts) };
     if folder.layout.mode == Mode::Append && previous.is_some() {
         let Some(before) = &before else {
             let missing = "its manifest".to_owned();

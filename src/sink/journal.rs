@@ -58,7 +58,7 @@ pub(super) struct Entry {
     pub remote: Option<RemoteEntry>,
 }
 
-/// What is known of a table that is one file, without the loads before it.
+/// What is known of a staged table, without the loads before it.
 pub(super) fn manifest(table: &StagedTable, facts: &RunFacts) -> Manifest {
     Manifest {
         version: Manifest::VERSION,

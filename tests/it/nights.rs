@@ -32,7 +32,8 @@ use tmdb_etl::spec::Source;
 use tmdb_etl::tmdb::{Clock, Download, Response, Transport, TransportError};
 use tokio_util::sync::CancellationToken;
 
-const PIPELINE: &str = "\
+/// What comes before the tables.
+const HEAD: &str = "\
 version: 1
 name: nightly
 api: {rate: none, keep: 40d, resume_within: 7d, retry: {attempts: 1}}
@@ -40,6 +41,10 @@ max_failures: 20%
 stages:
   new: {kind: seed, changes: movie, refresh: {never_seen: export, older_than: 10d, limit: LIMIT}}
   movies: {kind: fetch, path: '/movie/{id}', concurrency: 4}
+";
+
+/// Tables to which every load adds its rows.
+const APPEND: &str = "
   films:
     kind: project
     columns: {id: int64, version: int64, fetched_at: {type: timestamp, value: $meta.fetched_at}}
@@ -52,14 +57,7 @@ stages:
 ";
 
 /// The same into a table in which every film has one row, that of its last state, and none when it is gone.
-const UPSERT: &str = "\
-version: 1
-name: nightly
-api: {rate: none, keep: 40d, resume_within: 7d, retry: {attempts: 1}}
-max_failures: 20%
-stages:
-  new: {kind: seed, changes: movie, refresh: {never_seen: export, older_than: 10d, limit: LIMIT}}
-  movies: {kind: fetch, path: '/movie/{id}', concurrency: 4}
+const UPSERT: &str = "
   films:
     kind: project
     columns:
@@ -304,12 +302,12 @@ impl Listener for Deaf {
 struct Scene {
     folder: tempfile::TempDir,
     wire: Arc<Wire>,
-    pipeline: &'static str,
+    tables: &'static str,
     seed: u64,
 }
 
 impl Scene {
-    fn new(seed: u64, pipeline: &'static str) -> Self {
+    fn new(seed: u64, tables: &'static str) -> Self {
         let world = World::random(&mut fastrand::Rng::with_seed(seed));
         let state = State {
             now: start(),
@@ -323,11 +321,14 @@ impl Scene {
             kill: CancellationToken::new(),
         };
         let wire = Arc::new(Wire { world, state: Mutex::new(state) });
-        Self { folder: tempfile::tempdir().unwrap(), wire, pipeline, seed }
+        Self { folder: tempfile::tempdir().unwrap(), wire, tables, seed }
     }
 
     fn plan(&self) -> Plan {
-        let source = Source::new("nightly.yaml", self.pipeline.replace("LIMIT", &LIMIT.to_string()));
+        let source = Source::new(
+            "nightly.yaml",
+            format!("{HEAD}{}", self.tables).replace("LIMIT", &LIMIT.to_string()),
+        );
         let options = plan::Options {
             out: Some(self.folder.path().join("out")),
             base_url: None,
@@ -390,7 +391,7 @@ impl Scene {
         let gone = self.rows("gone").into_iter().map(|row| (row[0], row[1], None));
         let mut folded = BTreeMap::new();
         let all: Vec<_> = films.chain(gone).collect();
-        if self.pipeline == UPSERT {
+        if self.tables == UPSERT {
             let ids: BTreeSet<i64> = all.iter().map(|(id, ..)| *id).collect();
             assert_eq!(ids.len(), all.len(), "seed {}: a film has two rows", self.seed);
         }
@@ -451,8 +452,8 @@ fn read_rows(path: &Path, rows: &mut Vec<Vec<i64>>) {
     }
 }
 
-async fn sixty_nights(seed: u64, pipeline: &'static str) {
-    let scene = Scene::new(seed, pipeline);
+async fn sixty_nights(seed: u64, tables: &'static str) {
+    let scene = Scene::new(seed, tables);
     let mut dice = fastrand::Rng::with_seed(seed ^ 0x6e69);
     let (mut since, mut again) = (None, BTreeSet::new());
     // Of the run that has not published yet, if there is one.
@@ -526,7 +527,7 @@ async fn sixty_nights(seed: u64, pipeline: &'static str) {
 #[tokio::test(start_paused = true)]
 async fn sixty_nights_with_failures_end_equal_to_a_full_load() {
     for seed in 1..=2 {
-        sixty_nights(seed, PIPELINE).await;
+        sixty_nights(seed, APPEND).await;
     }
 }
 
@@ -540,7 +541,7 @@ async fn sixty_nights_of_upserts_with_failures_end_equal_to_a_full_load() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_becomes_shorter_while_it_is_read_loses_nothing() {
-    let scene = Scene::new(7, PIPELINE);
+    let scene = Scene::new(7, APPEND);
     let morning = |day: i32| start() + DAY * day + SignedDuration::from_hours(9);
     scene.attempt(morning(0), Trouble::None).await.unwrap();
     scene.wire.state.lock().unwrap().shrinks = 2;

@@ -25,10 +25,10 @@ use super::*;
 use crate::spec::{ArrowCodec, FolderLayout, Mode, ParquetCodec};
 
 /// A run's tables hold the run's number in every row, so that a reader can tell whose they are.
-type Number = i64;
+pub(super) type Number = i64;
 
-const OLD: Number = 1;
-const NEW: Number = 2;
+pub(super) const OLD: Number = 1;
+pub(super) const NEW: Number = 2;
 
 /// A disk without faults.
 fn quick() -> Disk {
@@ -172,7 +172,7 @@ fn folder_spec(name: &str, path: PathBuf) -> TableSpec {
     TableSpec { format, layout: Layout::Folder(layout), ..spec(name, path) }
 }
 
-fn spec(name: &str, path: PathBuf) -> TableSpec {
+pub(super) fn spec(name: &str, path: PathBuf) -> TableSpec {
     let arrow = path.extension().is_some_and(|ending| ending == "arrow");
     let format = if arrow { Format::Arrow(ArrowCodec::Zstd) } else { Format::Parquet(ParquetCodec::Zstd) };
     TableSpec {
@@ -188,7 +188,7 @@ fn spec(name: &str, path: PathBuf) -> TableSpec {
     }
 }
 
-fn batch(number: Number) -> RecordBatch {
+pub(super) fn batch(number: Number) -> RecordBatch {
     let schema = spec("films", PathBuf::new()).schema;
     RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(vec![number; 3]))]).expect("fits")
 }

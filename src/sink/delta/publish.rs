@@ -22,7 +22,7 @@ use crate::sink::TableSpec;
 use crate::sink::delta_entry::{AddFile, DeltaEntry, Work};
 use crate::sink::disk::Disk;
 use crate::sink::error::SinkError;
-use crate::sink::journal::Entry;
+use crate::sink::journal::{Entry, manifest};
 use crate::sink::manifest::{Manifest, RunFacts};
 use crate::sink::schema::fingerprint;
 use crate::sink::staged::StagedTable;
@@ -67,26 +67,11 @@ fn prepare_here(disk: &Disk, staged: &StagedTable, facts: &RunFacts) -> Result<O
         schema: serde_json::to_value(&schema).expect("a schema is plain data"),
         work: Work::default(),
     };
-    let manifest = Manifest {
-        version: Manifest::VERSION,
-        table: staged.name.clone(),
-        rows: staged.rows,
-        bytes: staged.bytes,
-        digest: String::new(),
-        schema_fingerprint: staged.schema_fingerprint.clone(),
-        columns: staged.columns.clone(),
-        schema: staged.schema.clone(),
-        generation: None,
-        files: staged.files.clone(),
-        history: Vec::new(),
-        facts: facts.clone(),
-    };
-    let staged_path = staged.staged().to_path_buf();
     let mut entry = Entry {
-        staged: staged_path,
+        staged: staged.staged().to_path_buf(),
         path: staged.path.clone(),
         link: None,
-        manifest,
+        manifest: manifest(staged, facts),
         delta: Some(delta),
         remote: None,
     };

@@ -65,13 +65,6 @@ impl Place {
     }
 }
 
-/// The store of `url`, and its key there: for whoever keeps a format of its own in it.
-#[expect(dead_code, reason = "the door for Delta tables in object stores")]
-pub(super) fn open(url: &StoreUrl) -> Result<(Arc<dyn ObjectStore>, Key), SinkError> {
-    let place = Place::open(url, Patience::Work)?;
-    Ok((place.store, place.data))
-}
-
 /// Whether a table can be published at `url`, before hours are spent on it; answers which load is there.
 ///
 /// It reads the manifest, and begins an upload and gives it up: readers see neither.

@@ -25,18 +25,13 @@ use super::dying::{Dying, Fault, put_in_place};
 use super::open::{Patience, Store};
 use super::record::{self, Record};
 use super::{Place, runtime};
+use crate::sink::commit_tests::{NEW, Number, OLD, batch, spec};
 use crate::sink::disk::Disk;
 use crate::sink::{
     Commit, Lock, Manifest, PublishedTable, Recovered, RunFacts, SinkError, StagedTable, TOOL_VERSION,
     TableSpec, read_manifest,
 };
 use crate::spec::{ArrowCodec, Format, Layout, ParquetCodec, StoreUrl};
-
-/// A run's tables hold the run's number in every row, so that a reader can tell whose they are.
-type Number = i64;
-
-const OLD: Number = 1;
-const NEW: Number = 2;
 
 const TABLES: [&str; 2] = ["films.parquet", "cast.arrow"];
 
@@ -196,29 +191,6 @@ impl World {
         let names = entries.map(|entry| entry.expect("reads").file_name().to_string_lossy().into_owned());
         names.filter(|name| name != "run.lock").collect()
     }
-}
-
-fn spec(name: &str, path: PathBuf) -> TableSpec {
-    let format = match Path::new(name).extension().and_then(|ending| ending.to_str()) {
-        Some("arrow") => Format::Arrow(ArrowCodec::Zstd),
-        _ => Format::Parquet(ParquetCodec::Zstd),
-    };
-    TableSpec {
-        name: name.to_owned(),
-        path,
-        schema: Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, false)])),
-        definitions: vec!["d".to_owned()],
-        format,
-        layout: Layout::default(),
-        sort_by: Vec::new(),
-        upsert: None,
-        pipeline: "marvel".to_owned(),
-    }
-}
-
-fn batch(number: Number) -> RecordBatch {
-    let schema = spec("films.parquet", PathBuf::new()).schema;
-    RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(vec![number; 3]))]).expect("fits")
 }
 
 fn facts(number: Number, source: &str) -> RunFacts {

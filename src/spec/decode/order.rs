@@ -15,25 +15,10 @@ static SORT_KEY: Keys = Keys::of(&language::SORT_KEY);
 
 /// Reads `partition_by`.
 pub(super) fn partition_by(entry: &Entry, columns: &[Column], faults: &mut Faults) -> Option<Vec<String>> {
-    let nodes = several(entry, "a column or a list of columns", PARTITION_COLUMNS_MAX, faults)?;
-    let mut names: Vec<Located<String>> = Vec::new();
-    let mut whole = true;
-    for node in nodes {
-        let Some(name) = expect::text("partition_by", node, faults) else {
-            whole = false;
-            continue;
-        };
-        if let Some(first) = names.iter().find(|first| first.value == name.value) {
-            faults
-                .error("duplicate-column", name.span, format!("`{}` stands here twice", clip(&name.value)))
-                .also(first.span, "the first")
-                .help("each column is one level of folders");
-            whole = false;
-        }
-        whole &= may_name_folders(&name, columns, faults);
-        names.push(name);
-    }
-    if whole && !columns.is_empty() && names.len() == columns.len() {
+    let may = |name: &Located<String>, faults: &mut Faults| may_name_folders(name, columns, faults);
+    let help = "each column is one level of folders";
+    let names = names("partition_by", entry, PARTITION_COLUMNS_MAX, help, may, faults)?;
+    if !columns.is_empty() && names.len() == columns.len() {
         faults
             .error(
                 "bad-partition",
@@ -41,7 +26,38 @@ pub(super) fn partition_by(entry: &Entry, columns: &[Column], faults: &mut Fault
                 "every column is in the names of folders, and none is left for the files",
             )
             .help("leave out one of them");
-        whole = false;
+        return None;
+    }
+    Some(names)
+}
+
+/// The names of columns under `key`, each once and each one that `may` stand there; `help` says why not twice. None if
+/// anything is wrong with any.
+pub(super) fn names(
+    key: &str,
+    entry: &Entry,
+    most: usize,
+    help: &str,
+    may: impl Fn(&Located<String>, &mut Faults) -> bool,
+    faults: &mut Faults,
+) -> Option<Vec<String>> {
+    let nodes = several(entry, "a column or a list of columns", most, faults)?;
+    let mut names: Vec<Located<String>> = Vec::new();
+    let mut whole = true;
+    for node in nodes {
+        let Some(name) = expect::text(key, node, faults) else {
+            whole = false;
+            continue;
+        };
+        if let Some(first) = names.iter().find(|first| first.value == name.value) {
+            faults
+                .error("duplicate-column", name.span, format!("`{}` stands here twice", clip(&name.value)))
+                .also(first.span, "the first")
+                .help(help);
+            whole = false;
+        }
+        whole &= may(&name, faults);
+        names.push(name);
     }
     whole.then(|| names.into_iter().map(|name| name.value).collect())
 }

@@ -76,25 +76,8 @@ pub(super) fn check_names(columns: &[Column], faults: &mut Faults) {
 }
 
 fn key(entry: &Entry, columns: &[Column], faults: &mut Faults) -> Option<Vec<String>> {
-    let nodes = order::several(entry, "a column or a list of columns", KEY_COLUMNS_MAX, faults)?;
-    let mut names: Vec<Located<String>> = Vec::new();
-    let mut whole = true;
-    for node in nodes {
-        let Some(name) = expect::text("key", node, faults) else {
-            whole = false;
-            continue;
-        };
-        if let Some(first) = names.iter().find(|first| first.value == name.value) {
-            faults
-                .error("duplicate-column", name.span, format!("`{}` stands here twice", clip(&name.value)))
-                .also(first.span, "the first")
-                .help("leave out one of them");
-            whole = false;
-        }
-        whole &= may_be_a_key(&name, columns, faults);
-        names.push(name);
-    }
-    whole.then(|| names.into_iter().map(|name| name.value).collect())
+    let may = |name: &Located<String>, faults: &mut Faults| may_be_a_key(name, columns, faults);
+    order::names("key", entry, KEY_COLUMNS_MAX, "leave out one of them", may, faults)
 }
 
 fn may_be_a_key(name: &Located<String>, columns: &[Column], faults: &mut Faults) -> bool {

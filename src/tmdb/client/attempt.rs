@@ -79,38 +79,33 @@ impl Client {
         self.listener.hear(&Event::RequestSent { stage: caller.stage.clone() });
         let response = self.send_once(caller, request, &passage, span).await;
         let (sent_at, latency) = (passage.sent_at, passage.sent_at.elapsed());
-        let response_kept = response.as_ref().ok().cloned().unwrap_or_default();
+        let answered = response.as_ref().ok().cloned().unwrap_or_default();
         let verdict = judge(response);
         // Whoever waits for the first attempt learns what ended the run before it may go.
         if !matches!(verdict, Verdict::Stop { .. } | Verdict::NoWay(_)) {
             going.back();
         }
+        let attempt = |came| Attempt { sent_at, gated: passage.gated, came };
         let body = match verdict {
             Verdict::Document(body) => Some(body),
             Verdict::Missing => None,
-            verdict => {
-                let came = match verdict {
-                    Verdict::Stop { code, message } => {
-                        return Err(self.end(Fatal::Unauthorized { code, message }));
-                    }
-                    Verdict::NoWay(error) => return Err(self.end(Fatal::NoWay(error))),
-                    Verdict::SlowDown { status, retry_after } => {
-                        let closed = self.budget.refused(status, sent_at, retry_after);
-                        self.tell_rate();
-                        if let Some(wait) = closed.map_err(|error| self.end(error.into()))? {
-                            self.listener.hear(&Event::GateClosed { status, wait });
-                        }
-                        Came::Refusal(status)
-                    }
-                    Verdict::Never(reason) => {
-                        self.circuits.answered(&caller.stage, circuit);
-                        Came::Never(reason)
-                    }
-                    Verdict::Again(reason) => Came::Again(reason),
-                    Verdict::Document(_) | Verdict::Missing => unreachable!("they are answers"),
-                };
-                return Ok(Attempt { sent_at, gated: passage.gated, came });
+            Verdict::Stop { code, message } => {
+                return Err(self.end(Fatal::Unauthorized { code, message }));
             }
+            Verdict::NoWay(error) => return Err(self.end(Fatal::NoWay(error))),
+            Verdict::SlowDown { status, retry_after } => {
+                let closed = self.budget.refused(status, sent_at, retry_after);
+                self.tell_rate();
+                if let Some(wait) = closed.map_err(|error| self.end(error.into()))? {
+                    self.listener.hear(&Event::GateClosed { status, wait });
+                }
+                return Ok(attempt(Came::Refusal(status)));
+            }
+            Verdict::Never(reason) => {
+                self.circuits.answered(&caller.stage, circuit);
+                return Ok(attempt(Came::Never(reason)));
+            }
+            Verdict::Again(reason) => return Ok(attempt(Came::Again(reason))),
         };
         self.circuits.answered(&caller.stage, circuit);
         self.answered(caller, sent_at, latency);
@@ -120,12 +115,12 @@ impl Client {
             Asked::Ahead => self.came_ahead(key, latency),
         }
         span.turn(Activity::Store);
-        let fetched_at = self.keep(key, response_kept).await?;
+        let fetched_at = self.keep(key, answered).await?;
         let answer = match body {
             Some(body) => Answer::Document { body, fetched_at },
             None => Answer::Missing { fetched_at },
         };
-        Ok(Attempt { sent_at, gated: passage.gated, came: Came::Answer(answer) })
+        Ok(attempt(Came::Answer(answer)))
     }
 
     /// Tells of an answer to a request of this stage: a document of so many bytes, or a 404.
