@@ -23,7 +23,7 @@ use crate::sink::delta_entry::{AddFile, DeltaEntry, Work};
 use crate::sink::disk::Disk;
 use crate::sink::error::SinkError;
 use crate::sink::journal::{Entry, manifest};
-use crate::sink::manifest::{Manifest, RunFacts};
+use crate::sink::manifest::RunFacts;
 use crate::sink::schema::fingerprint;
 use crate::sink::staged::StagedTable;
 use crate::spec::{DeltaLayout, Format};

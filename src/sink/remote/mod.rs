@@ -26,7 +26,6 @@ mod tests;
 
 use std::sync::Arc;
 
-use object_store::ObjectStore;
 use object_store::path::Path as Key;
 use tokio::runtime::{Builder, Runtime};
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{AsArray as _, Int64Array};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+use arrow::datatypes::Int64Type;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use object_store::memory::InMemory;
@@ -31,7 +31,7 @@ use crate::sink::{
     Commit, Lock, Manifest, PublishedTable, Recovered, RunFacts, SinkError, StagedTable, TOOL_VERSION,
     TableSpec, read_manifest,
 };
-use crate::spec::{ArrowCodec, Format, Layout, ParquetCodec, StoreUrl};
+use crate::spec::{Format, ParquetCodec, StoreUrl};
 
 const TABLES: [&str; 2] = ["films.parquet", "cast.arrow"];
 
