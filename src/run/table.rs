@@ -175,7 +175,8 @@ async fn decode(
         let open_before = projector.open_rows();
         let decoding = on_thread(move || {
             let (mut full, mut full_keys) = (Vec::new(), Vec::new());
-            let result = parcels.iter().try_for_each(|parcel| {
+            // Each body is given back as soon as its rows are there.
+            let result = parcels.into_iter().try_for_each(|parcel| {
                 if let Some(keys) = &mut keys {
                     keys.push(&parcel.value, &mut full_keys)?;
                 }
