@@ -55,7 +55,7 @@ const PING_TIMEOUT: f64 = 0.5;
 #[derive(Debug)]
 pub struct Http {
     client: Client,
-    base_url: String,
+    base_url: Url,
     credential: Option<Credential>,
     connections: Connections,
     files: Files,
@@ -151,19 +151,31 @@ impl Http {
         let client = if url.scheme() == "http" { client.tls_certs_only([]) } else { client };
         let client =
             client.build().map_err(|error| HttpError::Client { reason: root(&error).to_string() })?;
-        let base_url = base_url.trim_end_matches('/').to_owned();
-        Ok(Self { client, base_url, credential, connections, files: files_of(&url, &host) })
+        let files = files_of(&url, &host);
+        Ok(Self { client, base_url: url, credential, connections, files })
+    }
+
+    /// Where a request goes. Scheme and host are parsed once, as that took a twentieth of a row's CPU time.
+    fn url_of(&self, request: &Request) -> Url {
+        let mut place = format!("{}{request}", self.base_url.path().trim_end_matches('/'));
+        if let Some(Credential::Key(key)) = &self.credential {
+            place.push(if place.contains('?') { '&' } else { '?' });
+            place.push_str("api_key=");
+            place.extend(percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC));
+        }
+        let (path, query) = match place.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (&*place, None),
+        };
+        let mut url = self.base_url.clone();
+        url.set_path(path);
+        url.set_query(query);
+        url
     }
 
     async fn exchange(&self, request: &Request, timeout: Duration) -> Result<Response, TransportError> {
         let fault = |error: reqwest::Error| self.redacted(diagnose(&error, timeout, CONNECT_TIMEOUT));
-        let mut url = format!("{}{request}", self.base_url);
-        if let Some(Credential::Key(key)) = &self.credential {
-            url.push(if url.contains('?') { '&' } else { '?' });
-            url.push_str("api_key=");
-            url.extend(percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC));
-        }
-        let mut answer = self.client.get(url).send().await.map_err(fault)?;
+        let mut answer = self.client.get(self.url_of(request)).send().await.map_err(fault)?;
         self.connections.answered(answer.version() == Version::HTTP_2);
         let status = answer.status().as_u16();
         let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
@@ -369,6 +381,25 @@ mod tests {
             assert!(!head.contains("s3cret") && !head.to_lowercase().contains("authorization"), "{head}");
             assert_eq!(got, (200, Some(4), b"\x1f\x8b\0\0".to_vec()));
         }
+    }
+
+    #[test]
+    fn a_url_is_what_base_url_and_request_are_together() {
+        let check = |base_url: &str, key: Option<&str>, request: Request, expect: &str| {
+            let key = key.map(|key| Credential::Key(key.into()));
+            let http = Http::new(base_url, &crate::spec::Api::default(), key).unwrap();
+            assert_eq!(http.url_of(&request).as_str(), expect);
+        };
+        let film = || Request::new("/movie/62", &[("language", "en-US")]);
+        check("http://127.0.0.1:1/3", None, film(), "http://127.0.0.1:1/3/movie/62?language=en-US");
+        check("http://127.0.0.1:1/3/", None, film(), "http://127.0.0.1:1/3/movie/62?language=en-US");
+        check("http://127.0.0.1:1", None, film(), "http://127.0.0.1:1/movie/62?language=en-US");
+        check("http://[::1]:1/a%20b", None, film(), "http://[::1]:1/a%20b/movie/62?language=en-US");
+        let keyed = "http://localhost/3/movie/62?language=en-US&api_key=a%26b";
+        check("http://localhost:80/3", Some("a&b"), film(), keyed);
+        let bare = || Request::new("/x%2Fy/%3F", &[]);
+        check("http://localhost/3", None, bare(), "http://localhost/3/x%2Fy/%3F");
+        check("http://localhost/3", Some("k"), bare(), "http://localhost/3/x%2Fy/%3F?api_key=k");
     }
 
     #[test]
