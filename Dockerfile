@@ -4,7 +4,8 @@
 #   docker build --build-arg FEATURES=cloud -t tmdb-etl:0.1.0-cloud .
 #   docker run --rm --read-only --tmpfs /tmp -v "$PWD:/data" tmdb-etl:0.1.0 run films.yaml --mock
 
-FROM rust:1.95-slim-bookworm AS build
+# Not the slim one, which has no make, and jemalloc is built with it.
+FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
 # FEATURES=cloud: object stores as outputs.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 // A body is allocated by one thread and freed by another; glibc's heaps have both wait for each other (docs/BENCHMARKS.md).
-#[cfg(not(target_env = "msvc"))]
+#[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
