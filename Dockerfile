@@ -8,7 +8,7 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
-# FEATURES=cloud: object stores as outputs.
+# FEATURES=cloud: object stores as outputs; FEATURES=cloud,delta: Delta tables, too, also there.
 ARG FEATURES=""
 RUN cargo build --release --locked --bin tmdb-etl --features "$FEATURES"
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Starts moto's S3 server on a free port of this machine, and runs the tests of object stores against it. Where Python or moto
-# cannot be had, the same tests run over folders and memory alone, and say so.
+# Starts moto's S3 server on a free port of this machine, and runs the tests of object stores against it, those of single
+# objects and those of Delta tables. Where Python or moto cannot be had, the same tests run over folders and memory alone, and
+# say so.
 #
 #   tests/s3.sh [what `cargo test` takes more]
 set -euo pipefail
@@ -24,6 +25,11 @@ if [ -z "$moto" ] && command -v python3 >/dev/null && python3 -m venv "$work/ven
     if timeout 300 "$work/venv/bin/pip" install -q 'moto[server]==5.*' >"$work/pip.log" 2>&1; then
         moto=$work/venv/bin/moto_server
     fi
+fi
+# So is a Python with deltalake, which reads the Delta tables back: TMDB_ETL_PYTHON=/path/to/python.
+if [ -z "${TMDB_ETL_PYTHON:-}" ] && [ -x "$work/venv/bin/python" ] &&
+    timeout 180 "$work/venv/bin/pip" install -q deltalake polars duckdb pyarrow >>"$work/pip.log" 2>&1; then
+    export TMDB_ETL_PYTHON="$work/venv/bin/python"
 fi
 
 if [ -n "$moto" ]; then
@@ -49,5 +55,5 @@ else
     echo "Python or moto cannot be had: S3 is skipped"
 fi
 
-cargo test --features cloud --lib -- sink::remote "$@"
-cargo test --features cloud --test it -- stores "$@"
+cargo test --features cloud,delta --lib -- sink::remote sink::delta "$@"
+cargo test --features cloud,delta --test it -- stores "$@"

@@ -309,7 +309,7 @@ pub(super) fn hint(error: &ReadError) -> String {
     match error {
         ReadError::Store(error) => of_sink(error).hints.join("; "),
         ReadError::Missing { path } if StoreUrl::is_meant(path) => {
-            "name one object, as in `s3://bucket/films.parquet`".to_owned()
+            "name one object, as in `s3://bucket/films.parquet`, or a Delta table".to_owned()
         }
         ReadError::Missing { .. } => "relative paths start in the working directory".to_owned(),
         ReadError::Refused { .. } => "look at its permissions, and at the disk that it is on".to_owned(),

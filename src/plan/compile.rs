@@ -13,9 +13,9 @@ use super::expression::{Ready, assignment, expression};
 use super::fields::kept_fields;
 use super::fusion::{FirstPage, fuse};
 use super::graph::{Graph, Source, wire};
-use super::stores::{check_stores, rooted};
+use super::stores::{check_build, rooted};
 use super::unread::check_use;
-use super::upsert::{check_build, upserts};
+use super::upsert::upserts;
 use super::{
     ColumnPlan, ExpandPlan, FetchPlan, FilterPlan, Plan, RequestTemplate, SeedItems, SeedPlan, StageKind,
     StagePlan, TablePlan,
@@ -43,12 +43,14 @@ pub struct Options {
     pub base_url: Option<String>,
     /// Whether this build has Delta tables.
     pub delta_tables: bool,
+    /// Whether tables may be in object stores; by default what this build knows.
+    pub object_stores: bool,
 }
 
-#[cfg_attr(not(feature = "delta"), expect(clippy::derivable_impls, reason = "it differs in another build"))]
 impl Default for Options {
     fn default() -> Self {
-        Self { out: None, base_url: None, delta_tables: cfg!(feature = "delta") }
+        let (delta_tables, object_stores) = (cfg!(feature = "delta"), cfg!(feature = "cloud"));
+        Self { out: None, base_url: None, delta_tables, object_stores }
     }
 }
 
@@ -81,8 +83,7 @@ fn compile_here(spec: Spec, options: &Options) -> Result<Compiled, Faults> {
         Compiler { api: &api, params: &spec.params, options, ready: &ready, faults: &mut faults };
     let mut kinds: Vec<Option<StageKind>> = spec.stages.iter().map(|stage| compiler.kind(stage)).collect();
     check_use(&spec, &graph, &mut faults);
-    check_build(&spec, options.delta_tables, &mut faults);
-    check_stores(&spec, cfg!(feature = "cloud"), &mut faults);
+    check_build(&spec, options.object_stores, options.delta_tables, &mut faults);
     check_changes(&spec, &graph, &mut faults);
     let gone = upserts(&spec, &graph, &mut kinds, &mut faults);
     if faults.has_errors() {

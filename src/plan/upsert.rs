@@ -50,24 +50,6 @@ pub struct GonePlan {
     pub rows: Arc<TablePlan>,
 }
 
-/// Tells of Delta tables where this build has none.
-pub(super) fn check_build(spec: &Spec, delta_tables: bool, faults: &mut Faults) {
-    for stage in &spec.stages {
-        if let Kind::Project(Project { output, .. }) = &stage.kind
-            && matches!(output.layout, Layout::Delta(_))
-            && !delta_tables
-        {
-            faults
-                .error(
-                    "not-in-this-build",
-                    output.format_at.unwrap_or(output.path.span),
-                    "this program was built without Delta tables",
-                )
-                .help("build it with them: `cargo build --release --features delta`");
-        }
-    }
-}
-
 /// Completes the tables of a plan that are upserted, and tells which ports each hears of items that are gone by.
 pub(super) fn upserts(
     spec: &Spec,

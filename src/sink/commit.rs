@@ -74,6 +74,8 @@ impl Commit {
         let mut specs: Vec<TableSpec> = Vec::with_capacity(tables.len());
         for table in tables {
             let path = match StoreUrl::of(&table.path) {
+                // Of the load that is there its log tells.
+                Some(url) if matches!(table.layout, Layout::Delta(_)) => url.path(),
                 Some(url) => self.look_at(&url)?,
                 None => self.resolve(table)?,
             };
@@ -97,17 +99,14 @@ impl Commit {
 
     /// Where a table is staged.
     fn place(&self, spec: &TableSpec, run: &str) -> Result<Place, SinkError> {
-        if let Some(url) = StoreUrl::of(&spec.path) {
-            return Ok(Place {
-                staged: staged_name(&self.state().join(url.name())),
-                folder: None,
-                delta: None,
-            });
-        }
         let layout = match &spec.layout {
+            Layout::Delta(layout) => return Ok(delta_place(spec, layout, run, self.state())),
+            _ if let Some(url) = StoreUrl::of(&spec.path) => {
+                let staged = staged_name(&self.state().join(url.name()));
+                return Ok(Place { staged, folder: None, delta: None });
+            }
             Layout::File => return Ok(Place { staged: staged_name(&spec.path), folder: None, delta: None }),
             Layout::Folder(layout) => layout,
-            Layout::Delta(layout) => return Ok(delta_place(spec, layout, run)),
         };
         evolution::check_before(&self.disk, spec)?;
         self.disk.create_folders(&generation::home(&spec.path))?;
@@ -131,13 +130,13 @@ impl Commit {
         if tables.is_empty() {
             return Ok(Vec::new());
         }
-        // A table in an object store has a claim instead of a lock, and is looked at when it is claimed.
+        // A table in an object store has a claim or a log instead of a lock; with a claim it is looked at when it is claimed.
         let local = tables.iter().filter(|table| !StoreUrl::is_meant(&table.path));
         let _locks = self.lock_tables(local.map(|table| (&*table.path, &*table.name)))?; // 4
         let mut entries = Vec::with_capacity(tables.len());
         let mut done = Vec::new();
         for table in &tables {
-            if StoreUrl::is_meant(&table.path) {
+            if StoreUrl::is_meant(&table.path) && table.delta.is_none() {
                 entries.push(self.in_store_entry(table, facts));
                 continue;
             }
@@ -243,7 +242,7 @@ impl Commit {
             }
             let tables = journal.tables.iter().zip(states).filter(|(_, state)| **state != State::Lost);
             let local: Vec<&Entry> =
-                tables.map(|(entry, _)| entry).filter(|entry| entry.remote.is_none()).collect();
+                tables.map(|(entry, _)| entry).filter(|entry| !entry.is_in_store()).collect();
             self.sync_folders(local.iter().map(|entry| &*entry.path))?;
             for entry in local.iter().filter(|entry| entry.link.is_none() && entry.delta.is_none()) {
                 entry.manifest.write(&self.disk, &entry.path)?;

@@ -9,29 +9,32 @@ use std::path::{Path, PathBuf};
 
 use super::TableSpec;
 use super::commit::{Commit, State};
-use super::delta;
+use super::delta::{self, Ready};
 use super::disk::Disk;
 use super::error::SinkError;
 use super::journal::Journal;
 use super::staged::{Place, StagedDelta, staged_name};
-use crate::spec::{DeltaLayout, Layout};
+use crate::spec::{DeltaLayout, Layout, StoreUrl};
 
 /// How often a commit to a Delta table is worked out again because others were first: each time costs as much as the first.
 const DELTA_TRIES: u32 = 20;
 
-/// Where a Delta table is staged: beside its folder, so that files move into it by a rename.
-pub(super) fn delta_place(spec: &TableSpec, layout: &DeltaLayout, run: &str) -> Place {
+/// Where a Delta table is staged: beside its folder, so that files move into it by a rename; one in a store in the state folder.
+pub(super) fn delta_place(spec: &TableSpec, layout: &DeltaLayout, run: &str, state: &Path) -> Place {
     // Names in a log are for ever, and a run may stage more than once.
     let generation = format!("{run}-{:08x}", fastrand::u32(..));
     let delta = StagedDelta { generation, layout: layout.clone(), spec: spec.clone() };
-    Place { staged: staged_name(&spec.path), folder: None, delta: Some(Box::new(delta)) }
+    let beside = StoreUrl::of(&spec.path).map_or_else(|| spec.path.clone(), |url| state.join(url.name()));
+    Place { staged: staged_name(&beside), folder: None, delta: Some(Box::new(delta)) }
 }
 
 impl Commit {
-    /// Works out the commit of a Delta table anew, if it has to be, and moves its files to where it will name them.
+    /// Works out the commit of a Delta table anew, if it has to be, and brings its files to where it will name them.
     pub(super) fn ready_delta(&self, journal: &mut Journal, at: usize) -> Result<(), SinkError> {
-        if delta::ready(&self.disk, &mut journal.tables[at])? {
-            journal.write(&self.disk, self.state())?;
+        match delta::ready(&self.disk, &mut journal.tables[at])? {
+            Ready::Committed => return Ok(()),
+            Ready::Anew => journal.write(&self.disk, self.state())?,
+            Ready::AsItWas => {}
         }
         delta::place(&self.disk, &journal.tables[at])
     }

@@ -15,14 +15,16 @@ use super::error::SinkError;
 use super::manifest::{Manifest, RunFacts, decode};
 use super::remote_entry::RemoteEntry;
 use super::staged::StagedTable;
-use crate::spec::Mode;
+use crate::spec::{Mode, StoreUrl};
 
 /// Of the list of staged files.
 const VERSION: u32 = 1;
 
 /// Of the journal: folder tables came with 2, which a program that knows only files would take for lost ones; Delta tables
-/// with 3; tables in object stores with 4, whose addresses others would take for files.
-const JOURNAL_VERSION: u32 = 4;
+/// with 3; tables in object stores with 4, whose addresses others would take for files; Delta tables in object stores with 5.
+const JOURNAL_VERSION: u32 = 5;
+/// Of one with tables in object stores, and no Delta table among them.
+const WITH_STORES: u32 = 4;
 /// Of one with Delta tables and none in object stores.
 const WITH_DELTA: u32 = 3;
 /// Of one with neither, which programs that know neither may go on with.
@@ -77,6 +79,11 @@ pub(super) fn manifest(table: &StagedTable, facts: &RunFacts) -> Manifest {
 }
 
 impl Entry {
+    /// Whether the table is in an object store.
+    pub fn is_in_store(&self) -> bool {
+        StoreUrl::is_meant(&self.path)
+    }
+
     /// Of a table that is one file.
     pub fn of_file(disk: &Disk, table: &StagedTable, facts: &RunFacts) -> Result<Self, SinkError> {
         let mut manifest = manifest(table, facts);
@@ -89,8 +96,10 @@ impl Entry {
 impl Journal {
     pub fn new(tables: Vec<Entry>) -> Self {
         let any = |is: fn(&Entry) -> bool| tables.iter().any(is);
-        let version = if any(|entry| entry.remote.is_some()) {
+        let version = if any(|entry| entry.delta.is_some() && entry.is_in_store()) {
             JOURNAL_VERSION
+        } else if any(Entry::is_in_store) {
+            WITH_STORES
         } else if any(|entry| entry.delta.is_some()) {
             WITH_DELTA
         } else {

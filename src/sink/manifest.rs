@@ -20,6 +20,7 @@ use super::facts::{FileFacts, Generation, Load, TableColumn};
 use super::generation;
 use super::nulls::ColumnFacts;
 use super::remote;
+use super::shape::is_delta;
 use crate::spec::{Mode, StoreUrl};
 
 /// Version of the record; a change that old programs would misread raises it.
@@ -104,11 +105,11 @@ impl Manifest {
 
     /// Of what readers of `table` see now.
     pub(super) fn read(disk: &Disk, table: &Path) -> Result<Option<Self>, SinkError> {
+        if is_delta(table)? {
+            return delta::manifest(table);
+        }
         if let Some(url) = StoreUrl::of(table) {
             return remote::manifest(&url);
-        }
-        if delta::is_table(table) {
-            return delta::manifest(table);
         }
         let path = match generation::current(disk, table)? {
             Some(name) => generation::manifest(table, &name),
@@ -152,7 +153,7 @@ pub fn known_manifest(table: &Path) -> Option<Manifest> {
     }
     // A slash behind it would ask for what the link leads to.
     let table = &table.components().collect::<PathBuf>();
-    if delta::is_table(table) {
+    if is_delta(table).unwrap_or_default() {
         return delta::manifest(table).ok()?;
     }
     let generation = std::fs::read_link(table).ok().and_then(|target| generation::named(table, &target));
@@ -180,6 +181,7 @@ pub fn known_manifest(table: &Path) -> Option<Manifest> {
 /// The same, also of a table in an object store, which is asked; `bytes` is the size of what stands there.
 pub fn shown_manifest(table: &Path, bytes: u64) -> Option<Manifest> {
     match StoreUrl::of(table) {
+        Some(_) if is_delta(table).unwrap_or_default() => delta::manifest(table).ok().flatten(),
         Some(url) => remote::manifest(&url).ok().flatten().filter(|manifest| manifest.bytes == bytes),
         None => known_manifest(table),
     }

@@ -5,8 +5,19 @@
 //!
 //! Invariant: the same functions as in `remote`.
 
+#[cfg(feature = "delta")]
+use std::fs::File;
 use std::path::Path;
+#[cfg(feature = "delta")]
+use std::path::PathBuf;
+#[cfg(feature = "delta")]
+use std::sync::Arc;
 use std::time::Duration;
+
+#[cfg(feature = "delta")]
+use object_store::{Error, ObjectStore};
+#[cfg(feature = "delta")]
+use tokio::runtime::Handle;
 
 use super::disk::Disk;
 use super::error::SinkError;
@@ -39,6 +50,58 @@ impl Publish {
 
 fn absent<T>(url: impl ToString) -> Result<T, SinkError> {
     Err(SinkError::NoStores { url: url.to_string() })
+}
+
+/// As in `remote`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg(feature = "delta")]
+pub(super) enum Patience {
+    Check,
+    Work,
+}
+
+/// As in `remote`; there are none.
+#[derive(Clone, Debug)]
+#[cfg(feature = "delta")]
+pub(super) enum Files {}
+
+#[cfg(feature = "delta")]
+impl Files {
+    pub fn open(url: &StoreUrl, _: Patience) -> Result<Self, SinkError> {
+        absent(url)
+    }
+
+    pub fn url(&self) -> &StoreUrl {
+        match *self {}
+    }
+
+    pub fn store(&self) -> Arc<dyn ObjectStore> {
+        match *self {}
+    }
+
+    pub fn trouble(&self, _: &'static str, _: &Error) -> SinkError {
+        match *self {}
+    }
+
+    pub fn check(&self, _: &Handle) -> Result<(), SinkError> {
+        match *self {}
+    }
+
+    pub fn put(&self, _: &Handle, _: &[(PathBuf, &str, u64)]) -> Result<(), SinkError> {
+        match *self {}
+    }
+
+    pub fn fetch(&self, _: &Handle, _: &str, _: &mut File, _: &Path) -> Result<(), SinkError> {
+        match *self {}
+    }
+
+    pub fn remove(&self, _: &Handle, _: &str) -> Result<(), SinkError> {
+        match *self {}
+    }
+}
+
+pub(super) fn has_below(url: &StoreUrl, _: &str) -> Result<bool, SinkError> {
+    absent(url)
 }
 
 pub(super) fn check(url: &StoreUrl) -> Result<Option<LoadId>, SinkError> {

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 /// Longest key that S3, Google and Azure all take, with room for the hidden name beside it.
 const KEY_BYTES_MAX: usize = 900;
 
+/// How an address looks.
+const EXAMPLE: &str = "as in `s3://bucket/films.parquet`";
+
 /// A kind of object store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StoreKind {
@@ -65,9 +68,32 @@ impl StoreUrl {
         path.to_str().filter(|text| text.contains("://")).and_then(|text| Self::parse(text).ok())
     }
 
+    /// The address that `path` is, whatever the names in its key: of an object that is there, and that others may have named.
+    pub fn of_object(path: &Path) -> Option<Self> {
+        let (store, bucket, key) = Self::parts(path.to_str()?).ok()?;
+        Some(Self { store, bucket: bucket.to_owned(), key: key.to_owned() })
+    }
+
     /// Reads an address.
     pub fn parse(text: &str) -> Result<Self, UrlFault> {
-        const EXAMPLE: &str = "as in `s3://bucket/films.parquet`";
+        let fault = |what: String, help| Err(UrlFault { what, help });
+        let (store, bucket, key) = Self::parts(text)?;
+        let names = key.strip_suffix('/').unwrap_or(key).split('/');
+        if let Some(name) = names.clone().find(|name| matches!(*name, "" | "." | "..")) {
+            return fault(format!("`{name}` names nothing in a bucket"), EXAMPLE);
+        }
+        let odd = |c: char| c.is_control() || "?#%*\\\"<>[]^`{|}~".contains(c);
+        if let Some(odd) = key.chars().find(|c| odd(*c)) {
+            return fault(format!("`{odd}` means something else in an address"), "take plain letters");
+        }
+        if key.len() > KEY_BYTES_MAX {
+            return fault("the name of an object is shorter than this".to_owned(), EXAMPLE);
+        }
+        Ok(Self { store, bucket: bucket.to_owned(), key: key.to_owned() })
+    }
+
+    /// Kind of store, bucket and key.
+    fn parts(text: &str) -> Result<(StoreKind, &str, &str), UrlFault> {
         let fault = |what: String, help| Err(UrlFault { what, help });
         let Some((scheme, rest)) = text.split_once("://") else {
             return fault("this is no address of an object".to_owned(), EXAMPLE);
@@ -91,18 +117,13 @@ impl StoreUrl {
         if bucket.is_empty() || !bucket.chars().all(plain) {
             return fault(format!("`{bucket}` cannot be the name of a bucket"), EXAMPLE);
         }
-        let names = key.strip_suffix('/').unwrap_or(key).split('/');
-        if let Some(name) = names.clone().find(|name| matches!(*name, "" | "." | "..")) {
-            return fault(format!("`{name}` names nothing in a bucket"), EXAMPLE);
-        }
-        let odd = |c: char| c.is_control() || "?#%*\\\"<>[]^`{|}~".contains(c);
-        if let Some(odd) = key.chars().find(|c| odd(*c)) {
-            return fault(format!("`{odd}` means something else in an address"), "take plain letters");
-        }
-        if key.len() > KEY_BYTES_MAX {
-            return fault("the name of an object is shorter than this".to_owned(), EXAMPLE);
-        }
-        Ok(Self { store, bucket: bucket.to_owned(), key: key.to_owned() })
+        Ok((store, bucket, key))
+    }
+
+    /// The object of this name below this address.
+    #[must_use]
+    pub fn below(&self, name: &str) -> Self {
+        Self { key: format!("{}/{name}", self.key.trim_end_matches('/')), ..self.clone() }
     }
 
     /// The last name of the key.
@@ -142,6 +163,15 @@ mod tests {
             assert_eq!(StoreUrl::of(&url.path()), Some(url));
         }
         assert_eq!(StoreUrl::of(Path::new("out/films.parquet")), None);
+    }
+
+    #[test]
+    fn object_that_is_there_may_have_a_name_that_a_file_does_not_ask_for() {
+        let path = Path::new("s3://b/films/title=50%25/part.parquet");
+        assert_eq!(StoreUrl::of(path), None);
+        let url = StoreUrl::parse("s3://b/films/").expect("an address").below("title=50%25/part.parquet");
+        assert_eq!((url.path().as_path(), StoreUrl::of_object(path)), (path, Some(url)));
+        assert_eq!(StoreUrl::of_object(Path::new("s3://key:secret@b/k")), None);
     }
 
     #[test]

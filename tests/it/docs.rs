@@ -40,7 +40,7 @@ fn blocks_in(language: &str) -> Vec<Block> {
 fn errors(name: &str, text: &str) -> (Vec<&'static str>, String) {
     let source = Source::new(name, text);
     // What the language has is the same in every build.
-    let options = Options { delta_tables: true, ..Options::default() };
+    let options = Options { delta_tables: true, object_stores: true, ..Options::default() };
     let faults = match plan::read(&source, &[], &|_| None, &options) {
         Ok(compiled) => compiled.warnings,
         Err(faults) => faults,

@@ -202,3 +202,171 @@ fn run_publishes_to_a_server_and_inspect_reads_it_back() {
     let missing = place.run(&["inspect", &format!("{url}.none")], &[]);
     assert_eq!(missing.status.code(), Some(2), "{}", text(&missing.stderr));
 }
+
+/// A pipeline that upserts the same three films, and one that appends those of `params.least`.
+fn delta_pipeline(url: &str, mode: &str) -> String {
+    let output = format!("{{path: '{url}', format: delta, mode: {mode}}}");
+    SMALL.replace("{path: out/films.parquet}", &output)
+}
+
+#[test]
+#[cfg(not(all(feature = "cloud", feature = "delta")))]
+fn delta_table_in_a_store_is_a_fault_that_names_the_build() {
+    let place = Place::new();
+    place.write("films.yaml", &delta_pipeline("s3://warehouse/tmdb/films", "append"));
+    let output = place.run(&["validate", "films.yaml"], &[]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("cargo build --release --features cloud,delta"), "{told}");
+}
+
+#[cfg(all(feature = "cloud", feature = "delta"))]
+mod delta {
+    use std::process::Stdio;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// Runs, and expects this many rows in the table behind it, in so many versions.
+    fn check(place: &Place, arguments: &[&str], url: &str, rows: u64, loads: usize) {
+        let output = place.run(&[&["run", "films.yaml", "--mock"], arguments].concat(), &[]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let table = inspected(place, url);
+        assert_eq!(table["rows"], rows, "{table}");
+        assert_eq!(table["manifest"]["history"].as_array().map(Vec::len), Some(loads), "{table}");
+    }
+
+    fn inspected(place: &Place, url: &str) -> Value {
+        let output = place.run(&["inspect", url, "--output", "json", "--history"], &[]);
+        let object: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+        assert_eq!(
+            (&object["status"], &object["tables"][0]["format"]),
+            (&"complete".into(), &"delta".into()),
+            "{object}"
+        );
+        object["tables"][0].clone()
+    }
+
+    fn url(bucket: &str, name: &str) -> String {
+        format!("s3://{bucket}/it/{:08x}-{:016x}/{name}", std::process::id(), fastrand::u64(..))
+    }
+
+    #[test]
+    fn planning_shows_the_address_and_asks_no_store() {
+        let server = Canned::start(500, "");
+        let place = Place::new();
+        place.write("films.yaml", &delta_pipeline("s3://warehouse/tmdb/films/", "append"));
+        let output =
+            place.run(&["plan", "films.yaml", "--out", "there"], &[("AWS_ENDPOINT_URL", &server.endpoint())]);
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(
+            shown.contains("s3://warehouse/tmdb/films,") || shown.contains("s3://warehouse/tmdb/films "),
+            "{shown}"
+        );
+        assert_eq!(server.requests.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn wrong_environment_is_told_by_bucket_before_the_first_request() {
+        for (status, body, code, hint) in [
+            (404, "<Error><Code>NoSuchBucket</Code></Error>", "no-bucket", "make bucket `warehouse`"),
+            (403, "<Error><Code>AccessDenied</Code></Error>", "store-not-permitted", "`warehouse`"),
+            (0, "", "store-unreachable", "AWS_ENDPOINT_URL"),
+        ] {
+            let server = Canned::start(status, body);
+            let place = Place::new();
+            place.write("films.yaml", &delta_pipeline("s3://warehouse/tmdb/films", "append"));
+            let endpoint = server.endpoint();
+            let env = [
+                ("AWS_ENDPOINT_URL", &*endpoint),
+                ("AWS_REGION", "eu-central-1"),
+                ("AWS_ACCESS_KEY_ID", KEY),
+                ("AWS_SECRET_ACCESS_KEY", SECRET),
+            ];
+            let started = Instant::now();
+            let output = place.run(&["run", "films.yaml", "--mock", "--output", "json", "-vv"], &env);
+            let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+            let object: Value = serde_json::from_str(&stdout).unwrap();
+            assert_eq!(
+                (&object["error"]["code"], &object["requests"]),
+                (&code.into(), &0.into()),
+                "{stdout}{stderr}"
+            );
+            let told = format!("{}; {}", object["error"]["message"], object["error"]["hint"]);
+            assert!(told.contains("warehouse") && told.contains(hint), "{told}");
+            assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
+            assert!(![&stdout, &stderr].iter().any(|text| text.contains(SECRET) || text.contains(KEY)));
+        }
+    }
+
+    #[test]
+    fn table_is_appended_overwritten_and_upserted_on_a_server() {
+        let Some(bucket) = bucket() else { return };
+        for (mode, rows) in [("append", [3, 6]), ("overwrite", [3, 3]), ("upsert, key: id", [3, 3])] {
+            let (place, url) = (Place::new(), url(&bucket, "films"));
+            place.write("films.yaml", &delta_pipeline(&url, mode));
+            check(&place, &[], &url, rows[0], 1);
+            check(&place, &["--fresh", "--out", "there"], &url, rows[1], 2);
+            assert!(!place.path().join("s3:").exists(), "an address is no folder");
+            read_by_others(&url, rows[1]);
+        }
+    }
+
+    #[test]
+    fn partitions_are_folders_of_objects_whatever_their_values() {
+        let Some(bucket) = bucket() else { return };
+        let (place, url) = (Place::new(), url(&bucket, "by title"));
+        // Titles have spaces, which the log, the names of objects and requests each write in their own way.
+        place.write("films.yaml", &delta_pipeline(&url, "upsert, key: id, partition_by: title, sort_by: id"));
+        check(&place, &[], &url, 3, 1);
+        check(&place, &["--fresh"], &url, 3, 2);
+        let files = inspected(&place, &url)["files"].clone();
+        let files: Vec<&str> = files.as_array().unwrap().iter().map(|file| file.as_str().unwrap()).collect();
+        let below = format!("{url}/title=Iron");
+        assert!(files.len() == 3 && files.iter().any(|file| file.starts_with(&below)), "{files:?}");
+        read_by_others(&url, 3);
+    }
+
+    #[test]
+    fn run_that_is_killed_in_its_publish_is_gone_on_with_and_loads_once() {
+        let Some(bucket) = bucket() else { return };
+        let (place, url) = (Place::new(), url(&bucket, "films"));
+        place.write("films.yaml", &delta_pipeline(&url, "append"));
+        check(&place, &[], &url, 3, 1);
+        // The journal stands for as long as files and commit take their way.
+        let mut child = place
+            .command(&["run", "films.yaml", "--mock", "--fresh"], &[])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let journal = place.path().join(".tmdb-etl/small/publish.json");
+        let until = Instant::now() + Duration::from_mins(1);
+        while !journal.exists() && child.try_wait().unwrap().is_none() && Instant::now() < until {
+            std::thread::yield_now();
+        }
+        let decided = journal.exists();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let decided = decided || journal.exists();
+        eprintln!("killed {} its publish was decided", if decided { "after" } else { "before" });
+        // What was decided is done first, then the next run appends its own.
+        check(&place, &["--fresh"], &url, if decided { 9 } else { 6 }, if decided { 3 } else { 2 });
+        read_by_others(&url, if decided { 9 } else { 6 });
+    }
+
+    /// The rows that `deltalake` finds, where Python has it.
+    fn read_by_others(url: &str, rows: u64) {
+        let Some(python) = std::env::var_os("TMDB_ETL_PYTHON") else {
+            eprintln!("skipped: no Python with deltalake is named by TMDB_ETL_PYTHON");
+            return;
+        };
+        let program = "import sys, os\n\
+            from deltalake import DeltaTable\n\
+            table = DeltaTable(sys.argv[1], storage_options={'AWS_ALLOW_HTTP': 'true', 'AWS_ENDPOINT_URL': os.environ['AWS_ENDPOINT_URL']})\n\
+            print(table.to_pyarrow_table().num_rows)\n";
+        let read = std::process::Command::new(python).args(["-c", program, url]).output().unwrap();
+        assert_eq!(text(&read.stdout).trim(), rows.to_string(), "{}", text(&read.stderr));
+    }
+}

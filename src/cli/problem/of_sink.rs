@@ -47,6 +47,13 @@ pub(in crate::cli) fn of_sink(error: &SinkError) -> Verdict {
             "other-partitions",
             &["partition it as before, or write it anew once with `mode: overwrite`"],
         ),
+        SinkError::NoDelta { path } if StoreUrl::is_meant(path) => verdict(
+            Invalid,
+            "no-delta",
+            &[
+                "build tmdb-etl with Delta tables in object stores: `cargo build --release --features cloud,delta`",
+            ],
+        ),
         SinkError::NoDelta { .. } => verdict(
             Invalid,
             "no-delta",
@@ -118,7 +125,7 @@ pub(in crate::cli) fn of_sink(error: &SinkError) -> Verdict {
             Invalid,
             "other-source",
             &[
-                "give the table another address in the file, or remove the object and its manifest; data of two sources is never mixed",
+                "give the table another address in the file, or remove it with its manifest or its log; data of two sources is never mixed",
             ],
         ),
         SinkError::OtherSource { published, .. } if published == "mock" => verdict(

@@ -32,7 +32,7 @@ impl Commit {
     fn roll_forward(&self, journal: &mut Journal, recovered: &mut Recovered) -> Result<(), SinkError> {
         // A folder that is gone took its tables with it; there is nothing to lock in it.
         let there = journal.tables.iter();
-        let there = there.filter(|entry| entry.remote.is_none() && folder_of(&entry.path).is_dir());
+        let there = there.filter(|entry| !entry.is_in_store() && folder_of(&entry.path).is_dir());
         let _locks = self.lock_tables(there.map(|entry| (&*entry.path, &*entry.manifest.table)))?;
         let mut states = Vec::with_capacity(journal.tables.len());
         for entry in &mut journal.tables {
@@ -59,7 +59,11 @@ impl Commit {
             return self.in_store_state(entry);
         }
         if entry.delta.is_some() {
-            return Ok(match delta::stand_of(&self.disk, entry)? {
+            let stand = delta::stand_of(&self.disk, entry);
+            // A store may refuse for now; the journal stays.
+            let stand =
+                if entry.is_in_store() { stand.map_err(|source| self.unfinished(source)) } else { stand };
+            return Ok(match stand? {
                 delta::Stand::Staged => State::Staged,
                 delta::Stand::Committed => State::Published,
                 delta::Stand::Lost => State::Lost,

@@ -118,7 +118,7 @@ pub(in crate::sink) fn manifest(path: &Path) -> Result<Option<Manifest>, SinkErr
 }
 
 fn read_manifest(path: &Path) -> Result<Option<Manifest>, SinkError> {
-    let table = Table::open(&Disk::default(), &absolute(path)?)?;
+    let table = Table::look_at(&Disk::default(), &absolute(path)?)?;
     let Some(snapshot) = table.snapshot()? else { return Ok(None) };
     let mut noted = table.noted(&snapshot)?;
     let history = noted.iter().rev().map(|(_, noted)| noted.load.clone()).collect();

@@ -83,22 +83,13 @@ impl Table {
         }
         Ok(())
     }
-
-    /// Where a file of the log is on the disk.
-    pub fn place_of(&self, path: &str) -> Result<PathBuf, SinkError> {
-        let place = self.url.join(path).ok().and_then(|url| url.to_file_path().ok());
-        place.filter(|place| place.starts_with(&self.folder)).ok_or_else(|| SinkError::OtherDelta {
-            path: self.folder.clone(),
-            difference: format!("its file `{path}` is in another place"),
-        })
-    }
 }
 
-/// The files of the table at `path`, on the disk.
+/// The files of the table at `path`: on the disk, or their addresses.
 pub(in crate::sink) fn live_files(path: &Path) -> Result<Vec<PathBuf>, SinkError> {
     let path = absolute(path)?;
     apart(|| {
-        let table = Table::open(&Disk::default(), &path)?;
+        let table = Table::look_at(&Disk::default(), &path)?;
         let Some(snapshot) = table.snapshot()? else { return Ok(Vec::new()) };
         table.live(&snapshot)?.iter().map(|file| table.place_of(&file.path)).collect()
     })

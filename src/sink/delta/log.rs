@@ -217,7 +217,7 @@ fn checkpoint(table: &Table, committed: &CommittedTransaction) {
     }
     let Some(snapshot) = committed.post_commit_snapshot() else { return };
     if let Err(error) = snapshot.checkpoint(table.engine.as_ref(), None) {
-        tracing::warn!(%error, table = %table.folder.display(), "no checkpoint of the log; the next load tries again");
+        tracing::warn!(%error, table = %table.path.display(), "no checkpoint of the log; the next load tries again");
     }
 }
 

@@ -4,42 +4,46 @@
 //! |---|---|
 //! | before the first request | [`check`] |
 //! | 5 | [`prepare`]: work out the commit on the version that is there |
-//! | 9a | [`ready`]: again, if somebody else has committed; [`place`]: move its files into the table's folder |
+//! | 9a | [`ready`]: again, if somebody else has committed; [`place`]: bring its files into the table |
 //! | 9b | [`commit`](super::log::commit) |
 //! | recovery | [`stand_of`] |
 //!
 //! Invariants: D2 and D3 of `super`.
 
-use std::collections::BTreeSet;
-
 use delta_kernel::schema::StructType;
 
 use super::columns;
 use super::log::is_committed;
-use super::table::{LOG, Table, apart};
-use super::work::{Job, is_gone, sweep};
+use super::table::{Table, apart};
+use super::work::Job;
 use crate::sink::TableSpec;
-use crate::sink::delta_entry::{AddFile, DeltaEntry, Work};
+use crate::sink::delta_entry::{DeltaEntry, Work};
 use crate::sink::disk::Disk;
 use crate::sink::error::SinkError;
 use crate::sink::journal::{Entry, manifest};
 use crate::sink::manifest::RunFacts;
 use crate::sink::schema::fingerprint;
+use crate::sink::shape::is_delta;
 use crate::sink::staged::StagedTable;
-use crate::spec::{DeltaLayout, Format};
+use crate::spec::{DeltaLayout, Format, StoreUrl};
 
 /// Refuses what would be refused in the end, before anything is asked for.
 pub(in crate::sink) fn check(disk: &Disk, spec: &TableSpec, layout: &DeltaLayout) -> Result<(), SinkError> {
     fingerprint(&spec.name, &spec.schema)?;
     let schema = columns::to_delta(&spec.path, &spec.schema)?;
-    if !super::is_table(&spec.path) {
+    // A store is asked in any case: it may refuse.
+    if !StoreUrl::is_meant(&spec.path) && !is_delta(&spec.path)? {
         return Ok(());
     }
-    apart(|| match Table::open(disk, &spec.path)?.snapshot()? {
-        Some(snapshot) => {
-            columns::changes(&spec.path, &snapshot, &schema, &layout.folder.partition_by).map(drop)
+    apart(|| {
+        let table = Table::look_at(disk, &spec.path)?;
+        table.check()?;
+        match table.snapshot()? {
+            Some(snapshot) => {
+                columns::changes(&spec.path, &snapshot, &schema, &layout.folder.partition_by).map(drop)
+            }
+            None => Ok(()),
         }
-        None => Ok(()),
     })
 }
 
@@ -99,6 +103,17 @@ pub(in crate::sink) enum Stand {
     Lost,
 }
 
+/// How a commit stands before it is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sink) enum Ready {
+    /// It was worked out on the newest version.
+    AsItWas,
+    /// It was worked out again, so the journal has to be written again.
+    Anew,
+    /// It is in the log.
+    Committed,
+}
+
 /// How far a crash let the publish of `entry` come.
 pub(in crate::sink) fn stand_of(disk: &Disk, entry: &Entry) -> Result<Stand, SinkError> {
     apart(|| stand_here(disk, entry))
@@ -123,8 +138,10 @@ fn stand_here(disk: &Disk, entry: &Entry) -> Result<Stand, SinkError> {
     }
     for (file, facts) in job.load().iter().zip(entry.manifest.files.iter().filter(|file| file.rows > 0)) {
         let mut digest = disk.digest(&entry.staged.join(&file.staged))?;
-        if digest.is_none() {
-            digest = disk.digest(&job.placed(file))?;
+        if digest.is_none()
+            && let Some(placed) = job.placed(file)
+        {
+            digest = disk.digest(&placed)?;
         }
         if digest.as_ref() != Some(&facts.digest) {
             return Ok(Stand::Lost);
@@ -133,26 +150,29 @@ fn stand_here(disk: &Disk, entry: &Entry) -> Result<Stand, SinkError> {
     Ok(Stand::Staged)
 }
 
-/// Works out the commit again, if another version is there than the one that it was worked out on; answers whether it was.
-pub(in crate::sink) fn ready(disk: &Disk, entry: &mut Entry) -> Result<bool, SinkError> {
+/// Works out the commit again, if another version is there than the one that it was worked out on.
+pub(in crate::sink) fn ready(disk: &Disk, entry: &mut Entry) -> Result<Ready, SinkError> {
     apart(|| ready_here(disk, entry))
 }
 
-fn ready_here(disk: &Disk, entry: &mut Entry) -> Result<bool, SinkError> {
+fn ready_here(disk: &Disk, entry: &mut Entry) -> Result<Ready, SinkError> {
     let table = Table::open(disk, &entry.path)?;
     let snapshot = table.snapshot()?;
+    // A store may refuse a commit that it took, when its answer was lost and the request sent again. What was committed must
+    // be neither worked out again nor swept.
+    if let Some(snapshot) = &snapshot
+        && is_committed(&table, snapshot, entry)?
+    {
+        return Ok(Ready::Committed);
+    }
     let job = Job::new(disk, &table, entry)?;
-    let there = |file: &AddFile| -> Result<bool, SinkError> {
-        let staged = entry.staged.join(&file.staged);
-        Ok(disk.inspect(&staged)?.is_some() || disk.inspect(&job.placed(file))?.is_some())
-    };
     let delta = job.delta;
     let mut whole = true;
     for file in &delta.work.adds {
-        whole &= there(file)?;
+        whole &= table.has(disk, &entry.staged, file)?;
     }
     if whole && delta.work.base == snapshot.as_ref().map(|it| it.version()) {
-        return Ok(false);
+        return Ok(Ready::AsItWas);
     }
     if let Some(snapshot) = &snapshot {
         let schema: StructType =
@@ -161,36 +181,17 @@ fn ready_here(disk: &Disk, entry: &mut Entry) -> Result<bool, SinkError> {
     }
     let mut work = job.work_out(snapshot.as_ref())?;
     let wanted = |path: &String| work.adds.iter().any(|file| file.path == *path);
-    // The files of the load itself are read again by whoever works it out once more.
-    let load = job.load();
     let old = delta.work.adds.iter().map(|file| &file.path).chain(&delta.work.stale);
-    let stale = old.filter(|path| !wanted(path) && !load.iter().any(|file| file.path == **path));
-    work.stale = stale.cloned().collect();
+    work.stale = old.filter(|path| !wanted(path)).cloned().collect();
     set_work(entry, work);
-    Ok(true)
+    Ok(Ready::Anew)
 }
 
 fn set_work(entry: &mut Entry, work: Work) {
     entry.delta.as_mut().expect("of a Delta table").work = work;
 }
 
-/// Moves the files of the commit into the table's folder, where nobody takes them for its own until the log says so.
+/// Brings the files of the commit into the table, where nobody takes them for its own until the log says so.
 pub(in crate::sink) fn place(disk: &Disk, entry: &Entry) -> Result<(), SinkError> {
-    let delta = entry.delta.as_ref().expect("of a Delta table");
-    sweep(disk, &entry.path, &delta.work.stale)?;
-    disk.create_folders(&entry.path.join(LOG))?;
-    let mut folders = BTreeSet::from([entry.path.clone()]);
-    for file in &delta.work.adds {
-        let (from, to) = (entry.staged.join(&file.staged), entry.path.join(&file.path));
-        let parent = to.parent().expect("a file in a folder");
-        if folders.insert(parent.to_path_buf()) {
-            disk.create_folders(parent)?;
-        }
-        if disk.inspect(&from)?.is_some() {
-            disk.rename(&from, &to)?;
-        } else if disk.size(&to)? != Some(file.bytes) {
-            return Err(is_gone(&to));
-        }
-    }
-    folders.iter().try_for_each(|folder| disk.sync_folder(folder))
+    apart(|| Table::open(disk, &entry.path)?.bring(disk, entry))
 }

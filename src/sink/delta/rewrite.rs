@@ -7,16 +7,19 @@
 //!
 //! Does not belong here: the keys of the load (`load`), and what becomes of the files (`work`).
 //!
-//! Invariant: one file is open at a time, and one batch of its rows in memory beside the row group that is written.
+//! Invariant: one file is open at a time, and one batch of its rows in memory beside the row group that is written. Of a table in
+//! a store copies of the files that are written anew are on the disk until they are written.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
 use arrow::record_batch::RecordBatch;
+use xxhash_rust::xxh3::xxh3_128;
 
+use super::home::Home;
 use super::live::Live;
 use super::load::{KeyColumns, Known, Load, NEVER, times};
 use super::rows::Rows;
@@ -41,6 +44,7 @@ pub(super) struct Rewrite<'a> {
     keys: KeyColumns<'a>,
     /// Where in the staged folder new files go, which is part of their names.
     folder: String,
+    is_made: bool,
     number: usize,
 }
 
@@ -57,13 +61,13 @@ impl<'a> Rewrite<'a> {
     pub fn new(job: &'a Job<'a>, spec: &'a UpsertSpec, load: &'a Load) -> Result<Self, SinkError> {
         let keys = KeyColumns::new(spec, &job.schema).map_err(|error| job.bad_file(Path::new(""), error))?;
         let folder = format!("{:08x}", fastrand::u32(..));
-        Ok(Self { job, spec, load, superseded: HashSet::new(), keys, folder, number: 0 })
+        Ok(Self { job, spec, load, superseded: HashSet::new(), keys, folder, is_made: false, number: 0 })
     }
 
     /// Whether a row of the file is replaced or gone. Notes what is later there than in the load.
     pub fn look(&mut self, file: &Live) -> Result<bool, SinkError> {
         let schema = self.job.schema_of(&KeyColumns::names(self.spec));
-        let place = self.job.table.place_of(&file.path)?;
+        let place = self.readable(file)?;
         let bad = |error: FormatError| self.job.bad_file(&place, error);
         let mut touched = false;
         for batch in Rows::open(self.job.read(&place)?, &file.partition, &schema).map_err(bad)? {
@@ -79,7 +83,38 @@ impl<'a> Rewrite<'a> {
                 touched |= self.fate(&known, &marked, row) != Fate::Stays;
             }
         }
+        if !touched {
+            self.let_go(&place)?;
+        }
         Ok(touched)
+    }
+
+    /// Where a file of the table can be read: in its place, or from a copy of ours.
+    fn readable(&mut self, file: &Live) -> Result<PathBuf, SinkError> {
+        let copy = match self.job.table.home {
+            Home::Folder(_) => return self.job.table.place_of(&file.path),
+            Home::Store(_) => self.folder()?.join(format!("{:032x}.copy", xxh3_128(file.path.as_bytes()))),
+        };
+        self.job.table.copy(self.job.disk, &file.path, &copy)?;
+        Ok(copy)
+    }
+
+    /// Removes what was read, if it was a copy.
+    fn let_go(&self, place: &Path) -> Result<(), SinkError> {
+        if matches!(self.job.table.home, Home::Store(_)) {
+            self.job.disk.remove(place)?;
+        }
+        Ok(())
+    }
+
+    /// The folder of new files and of copies, made.
+    fn folder(&mut self) -> Result<PathBuf, SinkError> {
+        let folder = self.job.entry.staged.join(&self.folder);
+        if !self.is_made {
+            self.job.disk.create_folder(&folder)?;
+            self.is_made = true;
+        }
+        Ok(folder)
     }
 
     /// When each row was marked as gone, where rows are marked.
@@ -105,16 +140,18 @@ impl<'a> Rewrite<'a> {
 
     /// Writes the rows of a file of the table that stay; none if all go. `None` for `file` if nothing changes after all.
     pub fn table_file(&mut self, file: &Live) -> Result<Outcome, SinkError> {
-        let place = self.job.table.place_of(&file.path)?;
+        let place = self.readable(file)?;
         let input = self.job.read(&place)?;
-        self.write(&place, input, &file.partition, |this, batch, known, changed| {
+        let outcome = self.write(&place, input, &file.partition, |this, batch, known, changed| {
             let marked = this.marked(batch);
             let fates: Vec<Fate> = (0..batch.num_rows()).map(|row| this.fate(known, &marked, row)).collect();
             *changed |= fates.iter().any(|fate| *fate != Fate::Stays);
             let stays: BooleanArray = fates.iter().map(|fate| Some(*fate != Fate::Goes)).collect();
             let batch = this.mark(batch, &marked, &fates);
             (batch, stays)
-        })
+        })?;
+        self.let_go(&place)?;
+        Ok(outcome)
     }
 
     /// Writes the rows of a file of the load that count, of which the first has this place in the load.
@@ -200,10 +237,7 @@ impl<'a> Rewrite<'a> {
         } else {
             Partitions::new(&job.schema, names).files
         };
-        let folder = job.entry.staged.join(&self.folder);
-        if self.number == 0 {
-            job.disk.create_folder(&folder)?;
-        }
+        let folder = self.folder()?;
         let name =
             generation::part(self.number, &format!("{}-{}", job.delta.generation, self.folder), "parquet");
         self.number += 1;

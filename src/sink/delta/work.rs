@@ -14,6 +14,7 @@ use delta_kernel::SnapshotRef;
 use percent_encoding::percent_decode_str;
 
 use super::columns::to_arrow;
+use super::home::Home;
 use super::load::Load;
 use super::rewrite::{Outcome, Rewrite};
 use super::table::Table;
@@ -50,13 +51,18 @@ impl<'a> Job<'a> {
     /// A file that comes: where it was staged, or where it was moved to.
     pub fn open(&self, file: &AddFile) -> Result<File, SinkError> {
         let staged = self.entry.staged.join(&file.staged);
-        let place = if self.disk.inspect(&staged)?.is_some() { staged } else { self.placed(file) };
-        self.read(&place)
+        match self.placed(file) {
+            Some(placed) if self.disk.inspect(&staged)?.is_none() => self.read(&placed),
+            _ => self.read(&staged),
+        }
     }
 
-    /// Where a file that comes is in the table.
-    pub fn placed(&self, file: &AddFile) -> PathBuf {
-        self.entry.path.join(&file.path)
+    /// Where on the disk a file that comes is in the table, if the table is there.
+    pub fn placed(&self, file: &AddFile) -> Option<PathBuf> {
+        match &self.table.home {
+            Home::Folder(folder) => Some(folder.join(&file.path)),
+            Home::Store(_) => None,
+        }
     }
 
     pub fn read(&self, path: &Path) -> Result<File, SinkError> {
@@ -149,14 +155,6 @@ fn add_file(file: &FileFacts, partition_by: &[String]) -> AddFile {
         bytes: file.bytes,
         partition: levels.map(value).collect(),
     }
-}
-
-/// A file that went into the table and is in no version of it, and whatever else an error left there.
-pub(super) fn sweep(disk: &Disk, table: &Path, names: &[String]) -> Result<(), SinkError> {
-    for name in names {
-        disk.remove(&table.join(name))?;
-    }
-    Ok(())
 }
 
 /// The error for a file that should be there.

@@ -24,7 +24,7 @@ pub(super) enum Handle {
 
 impl Handle {
     pub fn open(path: &Path) -> Result<Self, ReadError> {
-        match StoreUrl::of(path) {
+        match StoreUrl::of_object(path) {
             Some(url) => Self::object(path, &url),
             None => File::open(path).map(Self::File).map_err(|source| refused(path, source)),
         }

@@ -26,6 +26,7 @@ use self::handle::Handle;
 use super::delta;
 use super::encode::FormatError;
 use super::error::SinkError;
+use super::shape::is_delta;
 use crate::spec::StoreUrl;
 
 pub use widest::widest;
@@ -187,9 +188,9 @@ pub fn is_folder(path: &Path) -> Result<bool, ReadError> {
     }
 }
 
-/// The files that count in the Delta table at `path`, and nothing if no such table is there.
+/// The files that count in the Delta table at `path`, those in a store by their addresses, and nothing if no such table is there.
 pub fn delta_files(path: &Path) -> Result<Option<Vec<PathBuf>>, ReadError> {
-    if !delta::is_table(path) {
+    if !is_delta(path)? {
         return Ok(None);
     }
     let files = delta::live_files(path)?;
@@ -219,14 +220,13 @@ fn look_into(top: &Path, path: &Path, levels: usize, folder: &mut Folder) -> Res
         if name.starts_with(['.', '_']) {
             continue;
         }
-        let ending = entry.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         if entry.is_dir() {
             if name.contains('=') && levels > 0 {
                 look_into(top, &entry, levels - 1, folder)?;
             } else {
                 folder.folders.push(entry);
             }
-        } else if ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)) {
+        } else if ends_like_a_table(&entry) {
             folder.tables.push(entry);
         }
         if folder.tables.len() > FOLDER_FILES_MAX {
@@ -234,6 +234,12 @@ fn look_into(top: &Path, path: &Path, levels: usize, folder: &mut Folder) -> Res
         }
     }
     Ok(())
+}
+
+/// Whether a name is one of a data file.
+pub(super) fn ends_like_a_table(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known))
 }
 
 /// Reads what the file at `path` says about itself, whatever its name.

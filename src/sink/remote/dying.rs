@@ -27,8 +27,18 @@ pub(super) fn store(bucket: &str) -> Option<Arc<dyn Store>> {
     STORES.with_borrow(|stores| stores.get(bucket).cloned())
 }
 
+/// `work` with the stores of this thread's test, for a thread that works for it.
+#[cfg(feature = "delta")]
+pub(in super::super) fn with_stores_of_test<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let stores = STORES.with_borrow(Clone::clone);
+    move || {
+        STORES.set(stores);
+        work()
+    }
+}
+
 /// Puts `store` in the place of `bucket`, for this thread.
-pub(super) fn put_in_place(bucket: &str, store: Arc<dyn Store>) {
+pub(in super::super) fn put_in_place(bucket: &str, store: Arc<dyn Store>) {
     STORES.with_borrow_mut(|stores| stores.insert(bucket.to_owned(), store));
 }
 

@@ -4,7 +4,8 @@
 //!  staged file ─▶ parts ─▶ claim in the manifest object ─▶ complete: readers see it ─▶ manifest, without the claim
 //! ```
 //!
-//! Belongs here: everything that asks an object store. Does not belong here: what is staged and when it is published
+//! Belongs here: everything that asks an object store, but for the log of a Delta table, which `delta` reads and writes through
+//! the store that is opened here. Does not belong here: what is staged and when it is published
 //! (`commit`, whose steps these are part of). The steps, and what they promise, are in `docs/architecture/cloud.md`.
 //!
 //! Everything here blocks, on a runtime of its own that lives as long as one call or one publish.
@@ -12,6 +13,8 @@
 //! Invariant: nothing changes a table but who holds the claim in its manifest object, and whoever takes a claim over gives up
 //! the upload of the one who held it first.
 
+#[cfg(feature = "delta")]
+mod files;
 mod object;
 mod open;
 mod publish;
@@ -26,17 +29,30 @@ mod tests;
 
 use std::sync::Arc;
 
+use futures::StreamExt as _;
+use object_store::ObjectStore as _;
 use object_store::path::Path as Key;
 use tokio::runtime::{Builder, Runtime};
 
-use self::open::{Patience, Store};
+#[cfg(not(feature = "delta"))]
+use self::open::Patience;
+#[cfg(not(all(test, feature = "delta")))]
+use self::open::Store;
 use super::error::SinkError;
 use super::journal::Entry;
 use super::manifest::Manifest;
 use super::remote_entry::LoadId;
 use crate::spec::StoreUrl;
 
+#[cfg(all(test, feature = "delta"))]
+pub(super) use dying::{put_in_place, with_stores_of_test};
+#[cfg(feature = "delta")]
+pub(super) use files::Files;
 pub(super) use object::Object;
+#[cfg(feature = "delta")]
+pub(super) use open::Patience;
+#[cfg(all(test, feature = "delta"))]
+pub(super) use open::Store;
 pub(super) use publish::{Publish, Stand, let_go, prepare, stand_of};
 
 /// One table's object, its manifest, and the way to both.
@@ -48,19 +64,44 @@ struct Place {
     manifest: Key,
 }
 
+/// One object, and the way to it.
+#[derive(Clone, Copy, Debug)]
+struct Target<'a> {
+    store: &'a dyn Store,
+    url: &'a StoreUrl,
+    key: &'a Key,
+}
+
 impl Place {
+    fn target(&self) -> Target<'_> {
+        Target { store: &*self.store, url: &self.url, key: &self.data }
+    }
+
     fn open(url: &StoreUrl, patience: Patience) -> Result<Self, SinkError> {
         let store = open::store(url, patience)?;
-        let key = |text: &str| {
-            Key::parse(text).map_err(|error| trouble::of("find", url, &object_store::Error::from(error)))
-        };
-        let (data, manifest) = (key(&url.key)?, key(&url.hidden(record::MANIFEST))?);
+        let (data, manifest) = (key(url, &url.key)?, key(url, &url.hidden(record::MANIFEST))?);
         Ok(Self { store, url: url.clone(), data, manifest })
     }
 
     fn of(entry: &Entry, patience: Patience) -> Result<Self, SinkError> {
         let url = StoreUrl::of(&entry.path).expect("an entry with a remote part has an address");
         Self::open(&url, patience)
+    }
+}
+
+/// What a store calls an object by.
+fn key(url: &StoreUrl, text: &str) -> Result<Key, SinkError> {
+    Key::parse(text).map_err(|error| trouble::of("find", url, &object_store::Error::from(error)))
+}
+
+/// Whether anything is below the address `url`, as the log is of a Delta table that is there.
+pub(super) fn has_below(url: &StoreUrl, name: &str) -> Result<bool, SinkError> {
+    let below = key(url, &url.below(name).key)?;
+    let store = open::store(url, Patience::Check)?;
+    let first = runtime().block_on(async { store.list(Some(&below)).next().await });
+    match first {
+        Some(Err(error)) => Err(trouble::of("look for a table at", url, &error)),
+        found => Ok(found.is_some()),
     }
 }
 
@@ -71,8 +112,8 @@ pub(super) fn check(url: &StoreUrl) -> Result<Option<LoadId>, SinkError> {
     let place = Place::open(url, Patience::Check)?;
     runtime().block_on(async {
         let found = record::read(&place).await?;
-        let id = upload::create(&place).await?;
-        upload::give_up(&place, &id).await?;
+        let id = upload::create(place.target()).await?;
+        upload::give_up(place.target(), &id).await?;
         Ok(found.record.manifest.as_ref().map(LoadId::of))
     })
 }

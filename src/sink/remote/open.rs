@@ -18,13 +18,13 @@ use super::trouble;
 use crate::spec::{StoreKind, StoreUrl};
 
 /// What this program asks of a store: objects, and uploads in parts whose ids can be written down.
-pub(super) trait Store: ObjectStore + MultipartStore + Debug {}
+pub(in super::super) trait Store: ObjectStore + MultipartStore + Debug {}
 
 impl<T: ObjectStore + MultipartStore + Debug> Store for T {}
 
 /// How long is waited for a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
+pub(in super::super) enum Patience {
     /// Before the first request of a run, and for somebody who looks: a mistake is to be told within seconds.
     Check,
     /// Publishing what took hours. A part of 8 MiB may take 2 minutes, which is 70 KB/s.

@@ -87,7 +87,7 @@ pub(in super::super) fn let_go(entry: &Entry) -> Result<(), SinkError> {
     let remote = remote_of(entry);
     runtime().block_on(async {
         if let Some(id) = &remote.upload {
-            upload::give_up(&place, id).await?;
+            upload::give_up(place.target(), id).await?;
         }
         let Found { record, version } = record::read(&place).await?;
         if record.claim.is_some_and(|claim| claim.id == remote.claim) {
@@ -121,9 +121,9 @@ pub(in super::super) fn prepare(
         let remote = entry.remote.as_mut().expect("a pending table is in a store");
         let upload = runtime.block_on(async {
             if let Some(id) = &remote.upload {
-                upload::give_up(&place, id).await?;
+                upload::give_up(place.target(), id).await?;
             }
-            upload::create(&place).await
+            upload::create(place.target()).await
         })?;
         remote.upload = Some(upload.clone());
         let (remote, manifest) = (remote.clone(), entry.manifest.clone());
@@ -132,7 +132,8 @@ pub(in super::super) fn prepare(
     journal.write(disk, state)?; // 2
     for (table, &at) in tables.iter_mut().zip(pending) {
         let (staged, digest) = (&journal.tables[at].staged, &table.manifest.digest);
-        table.parts = runtime.block_on(upload::send(&table.place, &table.upload, staged, digest))?; // 3
+        table.parts =
+            runtime.block_on(upload::send(table.place.target(), &table.upload, staged, Some(digest)))?; // 3
     }
     // In one order for everybody, so that no two publishes wait for each other.
     tables.sort_by(|a, b| a.place.url.cmp(&b.place.url));
@@ -223,7 +224,7 @@ impl Table {
             if let Some(version) = record::write(&self.place, &claimed, version.as_ref()).await? {
                 if let Some(foreign) = foreign {
                     // Whoever held it may be slow rather than dead: without its upload it cannot change the table any more.
-                    upload::give_up(&self.place, &foreign.upload).await?;
+                    upload::give_up(self.place.target(), &foreign.upload).await?;
                 }
                 return Ok(Held { before: claimed.manifest, version });
             }
@@ -265,7 +266,7 @@ impl Table {
             let record = Record { manifest: held.before.clone(), claim: None };
             record::write(&self.place, &record, Some(&held.version)).await?;
         }
-        upload::give_up(&self.place, &self.upload).await
+        upload::give_up(self.place.target(), &self.upload).await
     }
 
     fn check_source(&self, published: Option<&Manifest>) -> Result<(), SinkError> {

@@ -14,10 +14,10 @@ use object_store::multipart::PartId;
 use super::super::disk::Digest;
 use super::super::error::{Action, SinkError};
 use super::super::store_trouble::StoreTrouble;
-use super::{Place, trouble};
+use super::{Target, trouble};
 
 /// Bytes of a part: S3 takes 5 MiB and more, and what is in memory is [`PARTS_AT_ONCE`] times this.
-const PART_BYTES: u64 = 8 * 1024 * 1024;
+pub(super) const PART_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Parts of one upload, below the 10,000 that S3 takes; a table of more than 70 GiB has larger ones.
 const PARTS_MAX: u64 = 9_000;
@@ -26,29 +26,25 @@ const PARTS_MAX: u64 = 9_000;
 const PARTS_AT_ONCE: usize = 4;
 
 /// Begins an upload.
-pub(super) async fn create(place: &Place) -> Result<String, SinkError> {
-    place
-        .store
-        .create_multipart(&place.data)
-        .await
-        .map_err(|error| trouble::of("write to", &place.url, &error))
+pub(super) async fn create(to: Target<'_>) -> Result<String, SinkError> {
+    to.store.create_multipart(to.key).await.map_err(|error| trouble::of("write to", to.url, &error))
 }
 
 /// Gives an upload up; one that is gone, completed or given up before, is no error.
-pub(super) async fn give_up(place: &Place, id: &str) -> Result<(), SinkError> {
-    let Err(error) = place.store.abort_multipart(&place.data, &id.to_owned()).await else { return Ok(()) };
-    match trouble::of("give up an upload to", &place.url, &error) {
+pub(super) async fn give_up(to: Target<'_>, id: &str) -> Result<(), SinkError> {
+    let Err(error) = to.store.abort_multipart(to.key, &id.to_owned()).await else { return Ok(()) };
+    match trouble::of("give up an upload to", to.url, &error) {
         SinkError::Store { trouble: StoreTrouble::UploadGone, .. } => Ok(()),
         told => Err(told),
     }
 }
 
-/// Sends the file at `staged`, whose digest is `digest`.
+/// Sends the file at `staged`, whose digest is `digest` if somebody knows it.
 pub(super) async fn send(
-    place: &Place,
+    to: Target<'_>,
     id: &str,
     staged: &Path,
-    digest: &str,
+    digest: Option<&str>,
 ) -> Result<Vec<PartId>, SinkError> {
     let id = id.to_owned();
     let unreadable = |error| SinkError::disk(Action::Read, staged, error);
@@ -74,14 +70,14 @@ pub(super) async fn send(
             let id = &id;
             async move {
                 let part = PutPayload::from(part.map_err(unreadable)?);
-                let put = place.store.put_part(&place.data, id, index, part).await;
-                put.map_err(|error| trouble::of("write to", &place.url, &error))
+                let put = to.store.put_part(to.key, id, index, part).await;
+                put.map_err(|error| trouble::of("write to", to.url, &error))
             }
         })
         .buffered(PARTS_AT_ONCE)
         .try_collect::<Vec<PartId>>()
         .await?;
-    if read.hex() != digest {
+    if digest.is_some_and(|digest| read.hex() != digest) {
         return Err(unreadable(io::Error::new(io::ErrorKind::InvalidData, "it is not what was staged")));
     }
     Ok(sent)

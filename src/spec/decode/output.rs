@@ -167,7 +167,9 @@ fn needs_folder(what: &str, entry: &Entry, place: Option<&(Located<PathBuf>, boo
     let fault = faults.error("needs-folder", entry.key_span, format!("{what} needs a folder as `path`"));
     if let Some((path, _)) = place {
         if StoreUrl::is_meant(&path.value) {
-            fault.also(path.span, "this is one object").help("write to a local folder, as in `out/films`");
+            fault
+                .also(path.span, "this is one object")
+                .help("write a Delta table (`format: delta`), or to a local folder, as in `out/films`");
             return;
         }
         let folder = path.value.with_extension("");
@@ -186,19 +188,10 @@ fn word(entry: &Entry, faults: &mut Faults) -> Option<Word> {
 
 /// The place of a Delta table, which is a folder whatever its name; a name that says another format is a slip.
 fn delta_place(entry: &Entry, faults: &mut Faults) -> Option<(Located<PathBuf>, bool)> {
-    if let NodeValue::Scalar(scalar) = &entry.value.value
-        && StoreUrl::is_meant(std::path::Path::new(&scalar.text))
-    {
-        faults
-            .error(
-                "not-available-yet",
-                entry.value.span,
-                "a Delta table in an object store is not available yet",
-            )
-            .help("write it to a local folder, as in `out/films`; one Parquet file can go to the store");
-        return None;
-    }
-    let (path, _) = place(entry, true, faults)?;
+    let path = match &entry.value.value {
+        NodeValue::Scalar(scalar) if StoreUrl::is_meant(Path::new(&scalar.text)) => prefix(entry, faults)?,
+        _ => place(entry, true, faults)?.0,
+    };
     if let Some(word) = Word::of_ending(&path.value) {
         let folder = path.value.with_extension("");
         let file = if word == Word::Arrow { "an Arrow file" } else { "one Parquet file" };
@@ -208,6 +201,18 @@ fn delta_place(entry: &Entry, faults: &mut Faults) -> Option<(Located<PathBuf>, 
         return None;
     }
     Some((path, true))
+}
+
+/// The place of a Delta table in an object store: what the names of all its objects begin with.
+fn prefix(entry: &Entry, faults: &mut Faults) -> Option<Located<PathBuf>> {
+    let text = expect::text("path", &entry.value, faults)?;
+    match StoreUrl::parse(text.value.trim_end_matches('/')) {
+        Ok(url) => Some(Located::new(url.path(), text.span)),
+        Err(fault) => {
+            faults.error("bad-output", text.span, clip(&fault.what)).help(fault.help.replace(".parquet", ""));
+            None
+        }
+    }
 }
 
 /// The codec that `compression` names, or the default; `None` after a fault.
@@ -243,7 +248,10 @@ fn object(text: &Located<String>, said: bool, faults: &mut Faults) -> Option<(Lo
     if url.key.ends_with('/') || path.extension().is_none() {
         faults
             .error("needs-file", text.span, "a table in an object store is one file, and this names a folder")
-            .help(format!("write `path: {}.parquet`", clip(text.value.trim_end_matches('/'))));
+            .help(format!(
+                "write `path: {}.parquet`; a Delta table (`format: delta`) can be there",
+                clip(text.value.trim_end_matches('/'))
+            ));
     } else if said || Word::of_ending(&path).is_some() {
         return Some((Located::new(path, text.span), false));
     } else {

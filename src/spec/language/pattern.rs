@@ -69,9 +69,9 @@ pub(super) static DAY: Pattern =
 pub(super) static PARAM: Pattern = pattern(r"\s*\$params\.[A-Za-z_][A-Za-z0-9_]*\s*", "`$params.NAME`.");
 pub(super) static APPEND_NAME: Pattern = pattern("[A-Za-z0-9_/-]+", "The name of a sub-request.");
 pub(super) static OUTPUT_PATH: Pattern = pattern(
-    r"(?:s3|gs|az)://[A-Za-z0-9._-]+/[^?#%*\u0000-\u001f\u007f-\u009f]*[^?#%*/\u0000-\u001f\u007f-\u009f]\.[^?#%*./\u0000-\u001f\u007f-\u009f]+|(?![\s\S]*://)(?=[\s\S]*\S)[^\u0000-\u001f\u007f-\u009f]*[^./\u0000-\u001f\u007f-\u009f]/*",
+    r"(?:s3|gs|az)://[A-Za-z0-9._-]+/[^?#%*\u0000-\u001f\u007f-\u009f]*[^?#%*/\u0000-\u001f\u007f-\u009f]/*|(?![\s\S]*://)(?=[\s\S]*\S)[^\u0000-\u001f\u007f-\u009f]*[^./\u0000-\u001f\u007f-\u009f]/*",
     "A file with an ending, or a folder, relative to the working directory or to `--out`; or a file in an object store, as in \
-     `s3://bucket/films.parquet`.",
+     `s3://bucket/films.parquet`; or a Delta table there, as in `s3://bucket/films`.",
 );
 pub(super) static SIZE: Pattern =
     pattern(r"\s*[0-9]+\s*(?:KiB|MiB|GiB)\s*", "A whole number and its unit: `KiB`, `MiB` or `GiB`.");

@@ -110,7 +110,7 @@ pub(in super::super) static OUTPUT: Object = Object::new(
             Takes::Text(&pattern::OUTPUT_PATH),
             "One file, if the path has an ending (`.parquet`; `.arrow`, `.feather`, `.ipc`); else a folder of files, and readers \
              open the folder. Either is replaced as a whole when the run is complete; the folders on the way are made. Also one \
-             file in an object store (`s3://`, `gs://`, `az://`), in a build with `--features cloud`.",
+             file, or a Delta table, in an object store (`s3://`, `gs://`, `az://`), in a build with `--features cloud`.",
         )
         .examples(&["out/films.parquet", "out/films.arrow", "out/films", "s3://bucket/films.parquet"])
         .required(),
@@ -121,8 +121,8 @@ pub(in super::super) static OUTPUT: Object = Object::new(
                 ("arrow", "An Arrow IPC file."),
                 (
                     "delta",
-                    "A Delta table: a folder of Parquet files with a log. Needs a program that was built with \
-                     `--features delta`.",
+                    "A Delta table: a folder of Parquet files with a log, also in an object store. Needs a program that was built \
+                     with `--features delta`, there `--features cloud,delta`.",
                 ),
             ]),
             "What the files are; needed only where the path's ending (`.parquet`; `.arrow`, `.feather`, `.ipc`) does not say it, \

@@ -2,8 +2,14 @@
 
 use super::*;
 
-/// The rows behind `loads`, one run after the other.
+/// The rows behind `loads`, one run after the other, there and in a store.
 fn check(world: &World, loads: &[Brought], expect: &[Row]) {
+    check_there(world, loads, expect);
+    #[cfg(feature = "cloud")]
+    check_there(&world.moved_to_store(), loads, expect);
+}
+
+fn check_there(world: &World, loads: &[Brought], expect: &[Row]) {
     for (run, load) in (1..).zip(loads) {
         world.load(run, load);
     }

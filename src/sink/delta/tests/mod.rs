@@ -4,6 +4,8 @@
 mod columns;
 mod crash;
 mod history;
+#[cfg(feature = "cloud")]
+mod in_store;
 mod merge;
 mod python;
 pub(super) mod store;
@@ -17,9 +19,11 @@ use std::time::Duration;
 use arrow::array::{Array as _, ArrayRef, AsArray as _, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
+use futures::StreamExt as _;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
+use super::home::Home;
 use super::rows::Rows;
 use super::table::Table;
 use crate::sink::disk::Disk;
@@ -53,8 +57,17 @@ fn rows(rows: &[Row]) -> Brought {
     Brought { rows: rows.to_vec(), ..Brought::default() }
 }
 
+/// Worlds with their tables on the disk and, in a build that knows them, in a store.
+const KINDS: &[fn(Mode) -> World] = &[
+    World::new,
+    #[cfg(feature = "cloud")]
+    World::in_store,
+];
+
 struct World {
     folder: TempDir,
+    /// The bucket that the table is in, if it is in a store.
+    bucket: Option<String>,
     mode: Mode,
     gone: Gone,
     partitioned: bool,
@@ -66,7 +79,31 @@ struct World {
 impl World {
     fn new(mode: Mode) -> Self {
         let folder = tempfile::tempdir().expect("tempdir");
-        Self { folder, mode, gone: Gone::Delete, partitioned: false, timed: true, place: "out of é" }
+        let (gone, place) = (Gone::Delete, "out of é");
+        Self { folder, bucket: None, mode, gone, partitioned: false, timed: true, place }
+    }
+
+    /// The same with the table in a store that is empty: in memory, for this test's thread.
+    #[cfg(feature = "cloud")]
+    fn in_store(mode: Mode) -> Self {
+        Self::new(mode).moved_to_store()
+    }
+
+    /// Another world like this one, with its table in a store.
+    #[cfg(feature = "cloud")]
+    fn moved_to_store(&self) -> Self {
+        let bucket = format!("memory-{:016x}", fastrand::u64(..));
+        crate::sink::remote::put_in_place(&bucket, Arc::new(object_store::memory::InMemory::new()));
+        let folder = tempfile::tempdir().expect("tempdir");
+        Self { folder, bucket: Some(bucket), gone: self.gone.clone(), ..*self }
+    }
+
+    /// Where it stages.
+    fn stages_in(&self) -> PathBuf {
+        match self.bucket {
+            Some(_) => self.state(),
+            None => self.path().parent().expect("a folder").to_path_buf(),
+        }
     }
 
     fn state(&self) -> PathBuf {
@@ -74,6 +111,9 @@ impl World {
     }
 
     fn path(&self) -> PathBuf {
+        if let Some(bucket) = &self.bucket {
+            return PathBuf::from(format!("s3://{bucket}/{}/films", self.place));
+        }
         self.folder.path().join(self.place).join("films")
     }
 
@@ -169,7 +209,10 @@ impl World {
         let Some(snapshot) = table.snapshot().expect("readable") else { return Vec::new() };
         let mut seen = Vec::new();
         for file in table.live(&snapshot).expect("readable") {
-            let place = table.place_of(&file.path).expect("in the table");
+            let copy = self.folder.path().join("a copy");
+            table.copy(&Disk::default(), &file.path, &copy).expect("in the store");
+            let place =
+                if copy.exists() { copy.clone() } else { table.place_of(&file.path).expect("is there") };
             let input =
                 std::fs::File::open(&place).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
             let before = seen.len();
@@ -177,12 +220,13 @@ impl World {
                 seen.extend(of(&batch.expect("a batch")));
             }
             assert_eq!(file.rows(), Some((seen.len() - before) as u64), "{}", file.path);
+            Disk::default().remove(&copy).expect("removes");
         }
         seen.sort_unstable();
         seen
     }
 
-    /// Whatever is in the folders that no version and no finished run has.
+    /// Whatever is in the folders, and in the store, that no version and no finished run has.
     fn leftovers(&self) -> Vec<String> {
         let mut names = Vec::new();
         let table = self.table();
@@ -209,6 +253,17 @@ impl World {
                     && name != "_delta_log"
                 {
                     names.push(path.display().to_string());
+                }
+            }
+        }
+        if let Home::Store(files) = &table.home {
+            let listed = table.runtime.block_on(files.store().list(None).collect::<Vec<_>>());
+            for found in listed {
+                let key = found.expect("lists").location.to_string();
+                let address =
+                    PathBuf::from(format!("s3://{}/{key}", self.bucket.as_ref().expect("in a store")));
+                if !known.contains(&address) && !key.contains("/_delta_log/") {
+                    names.push(address.display().to_string());
                 }
             }
         }
