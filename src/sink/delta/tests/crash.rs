@@ -43,6 +43,16 @@ fn operations(kind: fn(Mode) -> World, mode: Mode, published: bool) -> Vec<(Acti
     disk.operations()
 }
 
+/// A world whose second run died when its journal was in place, and nothing else done.
+fn died_behind_the_journal(kind: fn(Mode) -> World, mode: Mode) -> World {
+    let journal = operations(kind, mode, true)
+        .iter()
+        .rposition(|(action, path)| *action == Action::Rename && path.ends_with("publish.json"));
+    let world = world(kind, mode, true);
+    world.run(&Disk::with_fault(Fault::DieAt(journal.expect("written") + 1)), 2, &load()).ok();
+    world
+}
+
 fn changes(action: Action) -> bool {
     use Action::{CreateFile, CreateFolder, Remove, Rename, SyncFolder, Write};
     matches!(action, CreateFile | CreateFolder | Write | Rename | Remove | SyncFolder)
@@ -253,11 +263,7 @@ fn file_of_a_load_that_others_made_old_after_it_was_brought_in_is_taken_back() {
 #[test]
 fn later_load_of_the_same_name_does_not_hide_one_that_is_yet_to_come() {
     for &kind in KINDS {
-        let world = world(kind, Mode::Append, true);
-        let journal = operations(kind, Mode::Append, true)
-            .iter()
-            .rposition(|(action, path)| *action == Action::Rename && path.ends_with("publish.json"));
-        world.run(&Disk::with_fault(Fault::DieAt(journal.expect("written") + 1)), 2, &load()).ok();
+        let world = died_behind_the_journal(kind, Mode::Append);
         // The same pipeline on another machine.
         let lock = Lock::acquire(&world.folder.path().join("elsewhere"), "nightly").expect("free");
         let (commit, _) = Commit::open_on(lock, quick(), Duration::ZERO).expect("opens");
@@ -273,11 +279,7 @@ fn later_load_of_the_same_name_does_not_hide_one_that_is_yet_to_come() {
 #[test]
 fn table_that_others_made_another_one_of_is_left_alone_and_reported_as_lost() {
     for &kind in KINDS {
-        let world = world(kind, Mode::Append, true);
-        let journal = operations(kind, Mode::Append, true)
-            .iter()
-            .rposition(|(action, path)| *action == Action::Rename && path.ends_with("publish.json"));
-        world.run(&Disk::with_fault(Fault::DieAt(journal.expect("written") + 1)), 2, &load()).ok();
+        let world = died_behind_the_journal(kind, Mode::Append);
         // A column comes that the load does not have.
         let lock = Lock::acquire(&world.folder.path().join("others"), "nightly").expect("free");
         let (commit, _) = Commit::open_on(lock, quick(), Duration::ZERO).expect("opens");
@@ -301,11 +303,7 @@ fn table_that_others_made_another_one_of_is_left_alone_and_reported_as_lost() {
 #[test]
 fn staged_file_that_somebody_took_away_is_a_lost_table_and_no_wrong_one() {
     for &kind in KINDS {
-        let world = world(kind, Mode::Upsert, true);
-        let journal = operations(kind, Mode::Upsert, true)
-            .iter()
-            .rposition(|(action, path)| *action == Action::Rename && path.ends_with("publish.json"));
-        world.run(&Disk::with_fault(Fault::DieAt(journal.expect("written") + 1)), 2, &load()).ok();
+        let world = died_behind_the_journal(kind, Mode::Upsert);
         let staged: Vec<PathBuf> = std::fs::read_dir(world.stages_in())
             .expect("reads")
             .map(|entry| entry.expect("reads").path())
