@@ -196,13 +196,8 @@ fn commit_of_others_in_between_is_followed_and_an_upsert_worked_out_again() {
         // Film 1 gets another credit, film 3 a later state, film 5 comes.
         let theirs = rows(&[(1, "c", 9, 15, None), (3, "b", 9, 30, None), (5, "a", 9, 15, None)]);
         for mode in [Mode::Upsert, Mode::Append, Mode::Overwrite] {
-            let world = world(kind, mode, true);
-            // Dies behind the journal, so that the commit is one that was worked out on the version before theirs.
-            let journal = operations(kind, mode, true)
-                .iter()
-                .rposition(|(action, path)| *action == Action::Rename && path.ends_with("publish.json"));
-            let at = journal.expect("a journal is written") + 1;
-            world.run(&Disk::with_fault(Fault::DieAt(at)), 2, &load()).ok();
+            // Behind it, so that the commit is one that was worked out on the version before theirs.
+            let world = died_behind_the_journal(kind, mode);
             assert!(world.state().join("publish.json").exists(), "{mode}");
             others(&world, 7, &theirs);
             let (_, recovered) = world.open(&quick()).expect("recovers");
