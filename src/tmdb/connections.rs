@@ -1,4 +1,4 @@
-//! How many connections are opened: no more than are needed, which the pool under reqwest leaves to chance.
+//! How many connections are opened: no more than are needed, which the pool of hyper-util leaves to chance.
 //!
 //! That pool opens a connection as soon as a request finds none free, also while one is just coming back, and goes on
 //! opening it when the request has long gone out over the other. So over HTTP/1.1 a server sees more connections than
@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tower_layer::Layer;
+use tokio::time::timeout;
 use tower_service::Service;
 
 /// How long an opening is held up where all connections that there may be were opened: one of them comes back within
@@ -31,6 +31,11 @@ tokio::task_local! {
 #[derive(Debug, thiserror::Error)]
 #[error("the request has left over another connection")]
 struct NotWanted;
+
+/// No connection came about in time.
+#[derive(Debug, thiserror::Error)]
+#[error("no connection within {:.1} s", .0.as_secs_f64())]
+pub(super) struct Unconnected(Duration);
 
 /// The connections of one transport.
 #[derive(Clone, Debug)]
@@ -63,6 +68,11 @@ impl Connections {
         WANTED.scope((), request).await
     }
 
+    /// What opens them by `inner`, each within `limit`.
+    pub(super) fn opener<S>(&self, inner: S, limit: Duration) -> Opener<S> {
+        Opener { connections: self.clone(), inner, limit }
+    }
+
     /// An answer came over HTTP/2, or not.
     pub(super) fn answered(&self, one_for_all: bool) {
         self.0.one_for_all.store(one_for_all, Ordering::Relaxed);
@@ -84,19 +94,13 @@ impl Connections {
     }
 }
 
-impl<S> Layer<S> for Connections {
-    type Service = Opener<S>;
-
-    fn layer(&self, inner: S) -> Opener<S> {
-        Opener { connections: self.clone(), inner }
-    }
-}
-
 /// Opens connections, when they are wanted.
 #[derive(Clone, Debug)]
 pub(super) struct Opener<S> {
     connections: Connections,
     inner: S,
+    /// How long opening one may take.
+    limit: Duration,
 }
 
 impl<S, T> Service<T> for Opener<S>
@@ -118,8 +122,16 @@ where
         // The one that is ready is called; its copy is for the next.
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
-        let connections = self.connections.clone();
-        Box::pin(async move { connections.open(async { inner.call(target).await }).await })
+        let (connections, limit) = (self.connections.clone(), self.limit);
+        Box::pin(async move {
+            let open = async {
+                match timeout(limit, inner.call(target)).await {
+                    Ok(opened) => opened.map_err(Into::into),
+                    Err(_) => Err(Unconnected(limit).into()),
+                }
+            };
+            connections.open(open).await
+        })
     }
 }
 

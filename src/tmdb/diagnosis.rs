@@ -1,5 +1,5 @@
-//! What went wrong below an answer: from the layers of errors that reqwest hands up to one of our own, by type where
-//! there is one.
+//! What went wrong below an answer: from the layers of errors that hyper and reqwest hand up to one of our own, by type
+//! where there is one.
 //!
 //! Does not belong here: what is done about it (`TransportError::prospect`).
 //!
@@ -7,52 +7,76 @@
 
 use std::error::Error;
 use std::io;
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use std::vec;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use hyper_util::client::legacy::{self, connect::dns};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::AlertDescription;
+use tower_service::Service;
 
+use super::connections::Unconnected;
 use super::transport::{Distrust, TransportError};
 
 /// Resolves names as the system does, with errors that say which name it was.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Names;
+
+impl Names {
+    async fn lookup(host: String) -> Result<vec::IntoIter<SocketAddr>, Unresolved> {
+        // The port is put in by whoever connects.
+        let found = tokio::net::lookup_host((host.as_str(), 0)).await.map(Vec::from_iter);
+        found.map(Vec::into_iter).map_err(|source| Unresolved { host, source })
+    }
+}
+
+impl Service<dns::Name> for Names {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = Unresolved;
+    type Future = BoxFuture<'static, Result<Self::Response, Unresolved>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Unresolved>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: dns::Name) -> Self::Future {
+        Self::lookup(name.as_str().to_owned()).boxed()
+    }
+}
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
-        let host = name.as_str().to_owned();
-        Box::pin(async move {
-            // The port is put in by whoever connects.
-            let found = tokio::net::lookup_host((host.as_str(), 0)).await.map(Vec::from_iter);
-            match found {
-                Ok(addresses) => Ok(Box::new(addresses.into_iter()) as Addrs),
-                Err(source) => Err(Unresolved { host, source }.into()),
-            }
-        })
+        let lookup = Self::lookup(name.as_str().to_owned());
+        async { Ok(Box::new(lookup.await?) as Addrs) }.boxed()
     }
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error("no address for `{host}`")]
-struct Unresolved {
+pub(super) struct Unresolved {
     host: String,
     source: io::Error,
 }
 
 /// What happened. `timeout` is the time of the attempt, `connect_timeout` that of its connection.
 pub(super) fn diagnose(
-    error: &reqwest::Error,
+    error: &(dyn Error + 'static),
     timeout: Duration,
     connect_timeout: Duration,
 ) -> TransportError {
-    if !error.is_connect() {
-        return if error.is_timeout() {
+    let is_timeout = layers(error).any(timed_out);
+    if !layers(error).any(is_connect) {
+        return if is_timeout {
             TransportError::Timeout(timeout)
         } else {
             TransportError::Cut(root(error).to_string())
         };
     }
-    if error.is_timeout() {
+    if is_timeout {
         return TransportError::ConnectTimeout(connect_timeout);
     }
     for error in layers(error) {
@@ -108,6 +132,20 @@ fn of_certificate(why: &rustls::CertificateError) -> Distrust {
         Why::NotValidForName | Why::NotValidForNameContext { .. } => Distrust::Name,
         other => Distrust::Other(other.to_string()),
     }
+}
+
+/// Whether there was no connection yet.
+fn is_connect(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref().is_some_and(legacy::Error::is_connect)
+        || error.downcast_ref().is_some_and(reqwest::Error::is_connect)
+}
+
+/// Whether somebody waited for too long: for a connection, for a sign of life, or the kernel for a packet.
+fn timed_out(error: &(dyn Error + 'static)) -> bool {
+    error.is::<Unconnected>()
+        || error.downcast_ref().is_some_and(hyper::Error::is_timeout)
+        || error.downcast_ref().is_some_and(reqwest::Error::is_timeout)
+        || error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// The error and everything under it.

@@ -1,6 +1,11 @@
-//! The real transport: reqwest over rustls, HTTP/2 or HTTP/1.1, gzip, proxies from the environment.
+//! The real transport: HTTP/2 or HTTP/1.1 over rustls, gzip, proxies from the environment.
 //!
-//! Does not belong here: what an error means (`diagnosis.rs`), what is done about an answer (`answer.rs`).
+//! The API is asked through hyper-util, on which reqwest stands, too: what reqwest adds (layers for redirects, retries and
+//! decompression that are all put aside here, and two more URLs for each request) cost a quarter of a row's CPU time;
+//! docs/BENCHMARKS.md has the numbers. Files, of which a run reads a few, come by reqwest.
+//!
+//! Does not belong here: how connections come about (`http/connect.rs`), what an error means (`diagnosis.rs`), what is
+//! done about an answer (`answer.rs`).
 //!
 //! Invariants:
 //! * H1 Certificates are always checked; there is no setting against it.
@@ -9,22 +14,27 @@
 //!   headers over HTTP/2 (hyper bounds them itself over HTTP/1.1).
 //! * H4 What goes to loopback goes there directly, past every proxy.
 
+use std::error::Error;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
+use http_body_util::Empty;
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+    ETAG, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT,
+};
+use hyper::http::uri::{PathAndQuery, Uri};
+use hyper::{Version, http};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap,
-    HeaderValue, LOCATION, RETRY_AFTER,
-};
+use reqwest::Url;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Url, Version};
 
+use self::connect::{Channel, channel};
 use super::auth::Credential;
 use super::connections::Connections;
 use super::diagnosis::{Names, diagnose, root};
@@ -45,6 +55,15 @@ const HEADERS_MAX: u32 = 64 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection is kept without use.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// When and how often the kernel asks a silent other side whether it is still there, and after how many questions it gives up.
+/// With the next, what reqwest does by itself.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+const KEEPALIVE_RETRIES: u32 = 3;
+/// How long what was sent may wait for the other side's kernel to say that it came.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
+/// Who asks.
+const AGENT: &str = concat!("tmdb-etl/", env!("CARGO_PKG_VERSION"));
 /// When nothing came over HTTP/2 for this share of an attempt's time, the server is asked for a sign of life …
 const PING_AFTER: f64 = 0.25;
 /// … and has this share to give it. Together less than 1, so that a dead connection is given up before the attempt is:
@@ -54,8 +73,12 @@ const PING_TIMEOUT: f64 = 0.5;
 /// The API over HTTP.
 #[derive(Debug)]
 pub struct Http {
-    client: Client,
+    channel: Channel,
     base_url: Url,
+    /// The same, as requests need it; without a path.
+    base: http::uri::Parts,
+    /// What every request says.
+    headers: HeaderMap,
     credential: Option<Credential>,
     connections: Connections,
     files: Files,
@@ -67,7 +90,7 @@ struct Files {
     /// Scheme, host and port.
     origin: String,
     loopback: bool,
-    client: OnceLock<Client>,
+    client: OnceLock<reqwest::Client>,
 }
 
 /// The host of the exports of `url`: TMDB's has its own, any other serves them itself.
@@ -119,8 +142,11 @@ impl Http {
         if url.scheme() == "http" && credential.is_some() && !is_loopback(&host) {
             return Err(HttpError::Plaintext { host });
         }
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let mut headers = HeaderMap::from_iter([
+            (ACCEPT, HeaderValue::from_static("application/json")),
+            (ACCEPT_ENCODING, HeaderValue::from_static("gzip")),
+            (USER_AGENT, HeaderValue::from_static(AGENT)),
+        ]);
         if let Some(Credential::Token(token)) = &credential {
             let mut value =
                 HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| HttpError::Credential)?;
@@ -128,54 +154,36 @@ impl Http {
             headers.insert(AUTHORIZATION, value);
         }
         install_tls();
-        let idle_max = api.connections.get() as usize;
-        let connections = Connections::new(idle_max);
-        let client = Client::builder()
-            .user_agent(concat!("tmdb-etl/", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers)
-            .dns_resolver(Names)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .connector_layer(connections.clone())
-            .pool_max_idle_per_host(idle_max)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .http2_max_header_list_size(HEADERS_MAX)
-            .http2_keep_alive_interval(api.timeout.mul_f64(PING_AFTER))
-            .http2_keep_alive_timeout(api.timeout.mul_f64(PING_TIMEOUT))
-            // The API does not redirect; whoever does shall not see the credential.
-            .redirect(Policy::none())
-            // Retries are the client's, which knows the gate and the rate.
-            .retry(reqwest::retry::never())
-            .tcp_nodelay(true);
-        let client = if is_loopback(&host) { client.no_proxy() } else { client };
-        // Without TLS no authority is needed, and a system that knows none is no obstacle.
-        let client = if url.scheme() == "http" { client.tls_certs_only([]) } else { client };
-        let client =
-            client.build().map_err(|error| HttpError::Client { reason: root(&error).to_string() })?;
+        let uri: Uri = url.as_str().parse().map_err(|_| refused())?;
+        let connections = Connections::new(api.connections.get() as usize);
+        let channel = channel(&uri, is_loopback(&host), api, &connections)
+            .map_err(|error| HttpError::Client { reason: root(&error).to_string() })?;
         let files = files_of(&url, &host);
-        Ok(Self { client, base_url: url, credential, connections, files })
+        Ok(Self { channel, base_url: url, base: uri.into_parts(), headers, credential, connections, files })
     }
 
     /// Where a request goes. Scheme and host are parsed once, as that took a twentieth of a row's CPU time.
-    fn url_of(&self, request: &Request) -> Url {
+    fn uri_of(&self, request: &Request) -> Result<Uri, http::Error> {
         let mut place = format!("{}{request}", self.base_url.path().trim_end_matches('/'));
         if let Some(Credential::Key(key)) = &self.credential {
             place.push(if place.contains('?') { '&' } else { '?' });
             place.push_str("api_key=");
             place.extend(percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC));
         }
-        let (path, query) = match place.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (&*place, None),
-        };
-        let mut url = self.base_url.clone();
-        url.set_path(path);
-        url.set_query(query);
-        url
+        let mut parts = http::uri::Parts::default();
+        parts.scheme.clone_from(&self.base.scheme);
+        parts.authority.clone_from(&self.base.authority);
+        parts.path_and_query = Some(PathAndQuery::try_from(place)?);
+        Ok(Uri::from_parts(parts)?)
     }
 
     async fn exchange(&self, request: &Request, timeout: Duration) -> Result<Response, TransportError> {
-        let fault = |error: reqwest::Error| self.redacted(diagnose(&error, timeout, CONNECT_TIMEOUT));
-        let mut answer = self.client.get(self.url_of(request)).send().await.map_err(fault)?;
+        let fault = |error: &(dyn Error + 'static)| self.redacted(diagnose(error, timeout, CONNECT_TIMEOUT));
+        let mut asked = http::Request::new(Empty::new());
+        *asked.uri_mut() =
+            self.uri_of(request).map_err(|error| TransportError::Address(error.to_string()))?;
+        asked.headers_mut().clone_from(&self.headers);
+        let mut answer = self.channel.request(asked).await.map_err(|error| fault(&error))?;
         self.connections.answered(answer.version() == Version::HTTP_2);
         let status = answer.status().as_u16();
         let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
@@ -186,44 +194,31 @@ impl Http {
             .into_iter()
             .filter_map(|name| Some((name.to_string(), header(name)?.to_owned())))
             .collect();
-        let redirect = header(LOCATION).and_then(|value| origin_of(answer.url(), value));
-        // What is asked for is decoded on the way, and its header taken off.
+        let redirect = header(LOCATION).and_then(|value| origin_of(&self.base_url, value));
         let encoding =
             header(CONTENT_ENCODING).map(str::to_ascii_lowercase).filter(|value| value != "identity");
-        if let Some(encoding) = encoding.filter(|_| status == 200) {
+        let is_zipped = encoding.as_ref().is_some_and(|encoding| encoding == "gzip");
+        if let Some(encoding) = encoding.filter(|_| status == 200 && !is_zipped) {
             return Err(TransportError::Encoding(encoding));
         }
-        // A length is a hint: whoever lies about it gets no more memory for it than a large answer has.
-        let length = answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-        let mut body = BytesMut::with_capacity(length.min(BODY_HINT_MAX));
-        while let Some(chunk) = answer.chunk().await.map_err(fault)? {
-            if body.len() + chunk.len() > BODY_MAX {
-                return Err(TransportError::TooLarge { limit: BODY_MAX });
-            }
-            body.extend_from_slice(&chunk);
-        }
-        // What grew by doubling may hold twice of what came, for as long as the body waits somewhere.
-        let body = if body.capacity() > body.len() + body.len() / 8 {
-            Bytes::copy_from_slice(&body)
-        } else {
-            body.freeze()
-        };
+        let length = header(CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        let body = body::read(answer.body_mut(), length, |error| fault(&error)).await?;
+        let body = if is_zipped { body::unzip(&body)? } else { body };
         Ok(Response { status, retry_after, content_type, validators, redirect, body })
     }
 
     /// The client for files: bytes as they are sent, no header of the API's.
-    fn files(&self) -> Result<Client, TransportError> {
+    fn files(&self) -> Result<reqwest::Client, TransportError> {
         if let Some(client) = self.files.client.get() {
             return Ok(client.clone());
         }
-        let client = Client::builder()
-            .user_agent(concat!("tmdb-etl/", env!("CARGO_PKG_VERSION")))
+        let client = reqwest::Client::builder()
+            .user_agent(AGENT)
             .dns_resolver(Names)
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_max_idle_per_host(1)
             .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .no_gzip();
+            .retry(reqwest::retry::never());
         let client = if self.files.loopback { client.no_proxy() } else { client };
         let client = if self.files.origin.starts_with("http:") { client.tls_certs_only([]) } else { client };
         let client = client.build().map_err(|error| TransportError::Tls(root(&error).to_string()))?;
@@ -316,5 +311,7 @@ fn origin_of(asked: &Url, location: &str) -> Option<String> {
     Some(format!("{}://{}", target.scheme(), target.host_str()?))
 }
 
+mod body;
+mod connect;
 #[cfg(test)]
 mod tests;

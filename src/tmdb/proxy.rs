@@ -1,4 +1,4 @@
-//! Whether the proxy that the environment names can be used. reqwest reads the same variables and goes without a proxy
+//! Whether the proxy that the environment names can be used. hyper-util reads the same variables and goes without a proxy
 //! where it does not understand one; a job that should have gone through a proxy must not try without.
 
 use reqwest::Url;
@@ -36,7 +36,7 @@ pub fn check_proxy(env: &dyn Fn(&str) -> Option<String>) -> Result<(), ProxyErro
     if !matches!(url.scheme(), "http" | "https") {
         return Err(ProxyError::Scheme { variable, scheme: url.scheme().to_owned() });
     }
-    // reqwest ends the user's part at the first `@`, a URL at the last.
+    // hyper-util ends the user's part at the first `@`, a URL at the last.
     let authority =
         value.split_once("://").map_or("", |(_, rest)| rest).split('/').next().unwrap_or_default();
     if authority.matches('@').count() > 1 || value.contains(char::is_whitespace) || !url.has_host() {

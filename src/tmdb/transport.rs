@@ -61,6 +61,9 @@ pub enum TransportError {
     /// The connection ended before the answer did.
     #[error("the answer was cut off: {0}")]
     Cut(String),
+    /// The request is none that can be sent: its address is longer than 64 KiB, for all we know.
+    #[error("it cannot be asked for: {0}")]
+    Address(String),
     /// The body is larger than any document is.
     #[error("the body is larger than {limit} bytes")]
     TooLarge {
@@ -111,7 +114,7 @@ impl TransportError {
             | Self::Proxy(_)
             | Self::Timeout(_)
             | Self::Cut(_) => Prospect::Again,
-            Self::TooLarge { .. } | Self::Encoding(_) => Prospect::Never,
+            Self::Address(_) | Self::TooLarge { .. } | Self::Encoding(_) => Prospect::Never,
             Self::ProxyCredential | Self::Certificate(_) | Self::Tls(_) => Prospect::Hopeless,
         }
     }
@@ -150,7 +153,7 @@ impl TransportError {
                 "check scheme and port in `api.base_url` and TMDB_BASE_URL; TLS 1.2 or 1.3 is needed"
             }
             Self::Encoding(_) => "a proxy or cache on the way alters answers: check HTTPS_PROXY",
-            Self::Timeout(_) | Self::Cut(_) | Self::TooLarge { .. } => return None,
+            Self::Timeout(_) | Self::Cut(_) | Self::Address(_) | Self::TooLarge { .. } => return None,
         })
     }
 }

@@ -158,6 +158,7 @@ async fn what_no_attempt_mends_is_not_tried_again() {
     check(TransportError::ProxyCredential, "no way", 1).await;
     check(TransportError::TooLarge { limit: 1 }, "failed", 1).await;
     check(TransportError::Encoding(text()), "failed", 1).await;
+    check(TransportError::Address(text()), "failed", 1).await;
     check(TransportError::Unresolved { host: text(), reason: text() }, "failed", 5).await;
     check(TransportError::Connect(text()), "failed", 5).await;
     check(TransportError::Proxy(text()), "failed", 5).await;

@@ -70,7 +70,7 @@ fn a_url_is_what_base_url_and_request_are_together() {
     let check = |base_url: &str, key: Option<&str>, request: Request, expect: &str| {
         let key = key.map(|key| Credential::Key(key.into()));
         let http = Http::new(base_url, &crate::spec::Api::default(), key).unwrap();
-        assert_eq!(http.url_of(&request).as_str(), expect);
+        assert_eq!(http.uri_of(&request).unwrap().to_string(), expect);
     };
     let film = || Request::new("/movie/62", &[("language", "en-US")]);
     check("http://127.0.0.1:1/3", None, film(), "http://127.0.0.1:1/3/movie/62?language=en-US");
@@ -82,6 +82,14 @@ fn a_url_is_what_base_url_and_request_are_together() {
     let bare = || Request::new("/x%2Fy/%3F", &[]);
     check("http://localhost/3", None, bare(), "http://localhost/3/x%2Fy/%3F");
     check("http://localhost/3", Some("k"), bare(), "http://localhost/3/x%2Fy/%3F?api_key=k");
+}
+
+#[tokio::test]
+async fn what_is_too_long_to_be_asked_for_is_told_and_not_sent() {
+    let http = Http::new("http://127.0.0.1:1/3", &crate::spec::Api::default(), None).unwrap();
+    let request = Request::new("/search/movie", &[("query", "a".repeat(70_000).as_str())]);
+    let told = http.send(&request, Duration::from_secs(1)).await.unwrap_err();
+    assert!(matches!(told, TransportError::Address(_)), "{told}");
 }
 
 #[test]

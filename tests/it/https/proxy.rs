@@ -3,9 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, copy_bidirectional};
+use rustls::ServerConfig;
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+    copy_bidirectional,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
 
 use super::authority::Authority;
 use super::server::{Server, document};
@@ -21,6 +26,11 @@ struct Proxy {
 impl Proxy {
     /// One that connects everything to `port`, or answers with `refusal`.
     fn start(port: u16, refusal: Option<&'static str>) -> Self {
+        Self::behind(None, port, refusal)
+    }
+
+    /// One that is itself reached over TLS, if it has a certificate.
+    fn behind(tls: Option<Arc<ServerConfig>>, port: u16, refusal: Option<&'static str>) -> Self {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let addr = listener.local_addr().unwrap();
@@ -29,7 +39,13 @@ impl Proxy {
         runtime.spawn(async move {
             loop {
                 let Ok((client, _)) = listener.accept().await else { continue };
-                tokio::spawn(tunnel(client, port, refusal, Arc::clone(&seen)));
+                let (tls, seen) = (tls.clone(), Arc::clone(&seen));
+                tokio::spawn(async move {
+                    match tls.map(TlsAcceptor::from) {
+                        None => tunnel(client, port, refusal, seen).await,
+                        Some(tls) => tunnel(tls.accept(client).await.unwrap(), port, refusal, seen).await,
+                    }
+                });
             }
         });
         Self { _runtime: runtime, addr, heads }
@@ -44,7 +60,12 @@ impl Proxy {
     }
 }
 
-async fn tunnel(client: TcpStream, port: u16, refusal: Option<&str>, seen: Arc<Mutex<Vec<String>>>) {
+async fn tunnel(
+    client: impl AsyncRead + AsyncWrite + Unpin,
+    port: u16,
+    refusal: Option<&str>,
+    seen: Arc<Mutex<Vec<String>>>,
+) {
     let mut client = BufReader::new(client);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -120,6 +141,22 @@ fn requests_go_through_the_proxy_that_the_environment_names() {
     for host in ["localhost", "127.0.0.1"] {
         check(host, &["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "all_proxy"], &[], false);
     }
+}
+
+#[test]
+fn a_proxy_may_be_reached_over_tls_itself() {
+    let authority = Authority::new();
+    let server = Server::start(tls(&authority, &BOTH), document);
+    // It would speak HTTP/2, if it were asked to, and does not understand CONNECT there.
+    let proxy = Proxy::behind(Some(authority.server(&["localhost"], &BOTH, false)), server.port(), None);
+    let place = place(&authority, 20, "connections: 3");
+    let address = format!("https://user:pr0xy-s3cret@localhost:{}", proxy.addr.port());
+    let output = run(&place, &server.url("films.test"), &[("HTTPS_PROXY", &address)]);
+    assert_complete(&output, 20);
+    assert!(!shown(&output).contains("pr0xy-s3cret"));
+    let [head] = &proxy.heads()[..] else { panic!("{:?}", proxy.heads()) };
+    assert!(head.starts_with("CONNECT films.test:") && head.contains(BASIC), "{head}");
+    assert!(head.to_ascii_lowercase().contains("\r\nuser-agent: tmdb-etl/"), "{head}");
 }
 
 #[test]
