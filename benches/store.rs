@@ -55,7 +55,7 @@ fn steps(criterion: &mut Criterion) {
     group.bench_function("keep_alone", |bencher| {
         bencher.iter(|| {
             next += 1;
-            runtime.block_on(store.keep(&url(next), &kept(&films, next))).expect("kept");
+            runtime.block_on(store.keep(&url(next), kept(&films, next))).expect("kept");
         });
     });
     group.throughput(Throughput::Elements(1_000));
@@ -190,7 +190,7 @@ fn keep(runtime: &Runtime, store: &Store, films: &Arc<Vec<Bytes>>, ids: std::ops
                     if id >= ids.end {
                         break;
                     }
-                    store.keep(&url(id), &kept(&films, id)).await.expect("kept");
+                    store.keep(&url(id), kept(&films, id)).await.expect("kept");
                 }
             },
             runtime.handle(),

@@ -142,9 +142,9 @@ pub async fn run_stage<W: Work>(
                     if let Some((worker, value)) = value {
                         let number = window.take();
                         let shift = account.begin();
-                        let work = Arc::clone(&stage).work(value, window.turn(number));
+                        let (stage, turn) = (Arc::clone(&stage), window.turn(number));
                         tasks.push(task(async move {
-                            let result = work.await;
+                            let result = stage.work(value, turn).await;
                             drop((shift, worker));
                             Done::<W>::Worked(number, result)
                         }));

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::time::Instant;
 
 use super::hours::{ACTIVITIES, Activity, Hours};
@@ -121,14 +122,25 @@ impl Account {
     }
 
     /// Notes the time that `work` takes. `units` is how much of it there is: documents, rows, requests.
-    pub async fn time<T>(&self, activity: Activity, units: usize, work: impl Future<Output = T>) -> T {
-        let span = self.on(activity);
-        let result = work.await;
+    pub fn time<T>(
+        &self,
+        activity: Activity,
+        units: usize,
+        work: impl Future<Output = T>,
+    ) -> impl Future<Output = T> {
         #[cfg(test)]
-        super::simulated::cost(activity, units).await;
+        let work = async move {
+            let result = work.await;
+            super::simulated::cost(activity, units).await;
+            result
+        };
         let _ = units;
-        drop(span);
-        result
+        // No `async`: that would hold `work` twice.
+        let span = self.on(activity);
+        work.map(|result| {
+            drop(span);
+            result
+        })
     }
 
     /// Notes time that was measured elsewhere.

@@ -145,6 +145,17 @@ impl RequestTemplate {
         Ok(Request { path, query })
     }
 
+    /// The same as text, for page `page` of `request`, which `item` filled.
+    ///
+    /// # Errors
+    /// The item lacks a field, which one that filled the request does not.
+    pub fn identity_of(&self, request: &Request, item: &Value, page: u32) -> Result<String, Unfillable> {
+        if self.sent.is_none() {
+            return Ok(request.to_string());
+        }
+        Ok(self.identity(item)?.page(page).to_string())
+    }
+
     /// By what the frontier knows `item` here.
     pub fn key(&self, item: &Value) -> Key {
         let mut fields = self.fields();
@@ -171,8 +182,8 @@ impl Request {
 
     /// The same request for page `page`, unless it is the first.
     #[must_use]
-    pub fn page(&self, page: u32) -> Self {
-        if page > 1 { self.with("page", &page.to_string()) } else { self.clone() }
+    pub fn page(self, page: u32) -> Self {
+        if page > 1 { self.with("page", &page.to_string()) } else { self }
     }
 
     /// The same request with another value of a parameter.
@@ -369,7 +380,7 @@ mod tests {
     #[test]
     fn first_page_is_the_request_itself() {
         let request = Request::new("/discover/movie", &[("year", "2008"), ("language", "en-US")]);
-        assert_eq!(request.page(1), request);
+        assert_eq!(request.clone().page(1), request);
         assert_eq!(request.page(3).to_string(), "/discover/movie?language=en-US&page=3&year=2008");
     }
 }

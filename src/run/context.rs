@@ -70,8 +70,9 @@ impl Context {
             }
         };
         // Known by what it is, whatever else was appended to it.
-        let identity = template.identity(&item.fields).expect("what fills a request fills its identity");
-        let key = identity.page(page).to_string();
+        let key = template
+            .identity_of(&request, &item.fields, page)
+            .expect("what fills a request fills its identity");
         let demand = self.demand(&caller.stage);
         let room = self.memory.reserve(demand, turn).await;
         match self.client.ask(caller, &request).await {

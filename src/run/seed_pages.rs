@@ -169,7 +169,7 @@ impl List {
     async fn ask(&self, number: u32, anew: bool, turn: &Turn) -> Result<Page, Stop> {
         let seeder = &self.seeder;
         let (context, caller) = (&seeder.context, &seeder.caller);
-        let request = self.request.page(number);
+        let request = self.request.clone().page(number);
         let item = Item::seed(json!({ "page": number }));
         let none =
             |ending| Page { number, items: Vec::new(), ended: Some(ending), said: None, undated: [false; 2] };

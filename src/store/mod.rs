@@ -172,8 +172,8 @@ impl Store {
     ///
     /// # Cancel safety
     /// Dropped, the document may be kept or not.
-    pub async fn keep(&self, request: &str, kept: &Kept) -> Result<(), StoreError> {
-        let bytes = raw_len(request, kept);
+    pub async fn keep(&self, request: &str, kept: Kept) -> Result<(), StoreError> {
+        let bytes = raw_len(request, &kept);
         if bytes > DOCUMENT_BYTES_MAX {
             let (request, limit) = (request.to_owned(), DOCUMENT_BYTES_MAX);
             return Err(StoreError::TooLarge { request, bytes, limit });

@@ -98,14 +98,14 @@ impl Writer {
     }
 
     /// Puts a document into the queue, when there is room. `true` asks the caller to start [`Writer::write`].
-    pub async fn queue(&self, request: &str, kept: &Kept) -> Result<(Written, bool), StoreError> {
+    pub async fn queue(&self, request: &str, kept: Kept) -> Result<(Written, bool), StoreError> {
         let permits =
-            u32::try_from(raw_len(request, kept) / PERMIT_BYTES + 1).expect("a document is bounded");
+            u32::try_from(raw_len(request, &kept) / PERMIT_BYTES + 1).expect("a document is bounded");
         let Ok(room) = Arc::clone(&self.room).acquire_many_owned(permits).await else {
             return Err(StoreError::Closed { request: request.to_owned() });
         };
         let (written, answer) = oneshot::channel();
-        let waiting = Waiting { request: request.to_owned(), kept: kept.clone(), written, _room: room };
+        let waiting = Waiting { request: request.to_owned(), kept, written, _room: room };
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.waiting.push(waiting);
         Ok((answer, !mem::replace(&mut queue.writing, true)))

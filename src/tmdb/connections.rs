@@ -27,6 +27,11 @@ tokio::task_local! {
     static WANTED: ();
 }
 
+/// Runs `request`, for which connections are opened.
+pub(super) fn wanted<T>(request: impl Future<Output = T>) -> impl Future<Output = T> {
+    WANTED.scope((), request)
+}
+
 /// A connection was opened for nobody.
 #[derive(Debug, thiserror::Error)]
 #[error("the request has left over another connection")]
@@ -61,11 +66,6 @@ impl Connections {
             one_for_all: AtomicBool::new(false),
             opening: Mutex::new(()),
         }))
-    }
-
-    /// Runs `request`, for which connections are opened.
-    pub(super) async fn wanted_by<T>(&self, request: impl Future<Output = T>) -> T {
-        WANTED.scope((), request).await
     }
 
     /// What opens them by `inner`, each within `limit`.
@@ -150,11 +150,11 @@ mod tests {
         let connections = Connections::new(2);
         let start = Instant::now();
         for _ in 0..2 {
-            connections.wanted_by(open(&connections)).await.unwrap();
+            wanted(open(&connections)).await.unwrap();
         }
         assert_eq!(start.elapsed(), Duration::ZERO);
         // One was closed by the server, for all we know.
-        connections.wanted_by(open(&connections)).await.unwrap();
+        wanted(open(&connections)).await.unwrap();
         assert_eq!(start.elapsed(), HELD_UP);
         assert!(open(&connections).await.unwrap_err().is::<NotWanted>());
     }
@@ -162,11 +162,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_others_may_share_is_opened_alone() {
         let connections = Connections::new(20);
-        connections.wanted_by(open(&connections)).await.unwrap();
+        wanted(open(&connections)).await.unwrap();
         connections.answered(true);
         let start = Instant::now();
         let two = futures::future::join(open(&connections), open(&connections));
-        let (first, second) = connections.wanted_by(two).await;
+        let (first, second) = wanted(two).await;
         first.and(second).unwrap();
         assert_eq!(start.elapsed(), 2 * HELD_UP, "one after the other");
         assert!(open(&connections).await.unwrap_err().is::<NotWanted>());

@@ -36,7 +36,7 @@ use reqwest::redirect::Policy;
 
 use self::connect::{Channel, channel};
 use super::auth::Credential;
-use super::connections::Connections;
+use super::connections::{Connections, wanted};
 use super::diagnosis::{Names, diagnose, root};
 use super::download::Download;
 use super::transport::{Response, Transport, TransportError};
@@ -254,7 +254,7 @@ impl Transport for Http {
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Response, TransportError>> {
         Box::pin(async move {
-            let exchange = self.connections.wanted_by(self.exchange(request, timeout));
+            let exchange = wanted(self.exchange(request, timeout));
             match tokio::time::timeout(timeout, exchange).await {
                 Err(_) => Err(TransportError::Timeout(timeout)),
                 Ok(answer) => answer.map(|response| self.without_credential(response)),

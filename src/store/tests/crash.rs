@@ -54,7 +54,7 @@ fn keep_forever(folder: &Path) -> ! {
             let store = store.clone();
             async move {
                 for id in (from..).step_by(5) {
-                    store.keep(&url(id), &film(id)).await.expect("kept");
+                    store.keep(&url(id), film(id)).await.expect("kept");
                     println!("kept {id}");
                 }
             }

@@ -42,7 +42,7 @@ fn write(documents: u64) -> Written {
         let mut starts = Vec::new();
         for id in 0..documents {
             starts.push(usize::try_from(fs::metadata(&file).expect("it is there").len()).expect("short"));
-            store.keep(&url(id), &noise(id)).await.expect("kept");
+            store.keep(&url(id), noise(id)).await.expect("kept");
         }
         store.close().await.expect("closes");
         starts

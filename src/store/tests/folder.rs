@@ -9,7 +9,7 @@ use crate::store::segment::path;
 async fn fill(folder: &Path, run: &str, ids: std::ops::Range<u64>) {
     let (store, _) = open(folder, run);
     for id in ids {
-        store.keep(&url(id), &film(id)).await.expect("kept");
+        store.keep(&url(id), film(id)).await.expect("kept");
     }
     store.close().await.expect("closes");
 }
@@ -33,7 +33,7 @@ async fn files_of_others_are_left_alone_and_named() {
     fs::create_dir(folder.path().join("00000007.seg")).expect("makes");
     let (store, opened) = open(folder.path(), "a");
     assert_eq!((opened.documents, opened.segments, opened.strangers.len()), (3, 1, 7));
-    store.keep(&url(9), &film(9)).await.expect("its number is free");
+    store.keep(&url(9), film(9)).await.expect("its number is free");
     drop(store);
     let before = names(folder.path());
     trim(folder.path(), Timestamp::MAX, None).expect("trims");
@@ -63,10 +63,10 @@ async fn a_copy_of_a_segment_brings_nothing_back() {
     let folder = tempfile::tempdir().expect("tempdir");
     let old = Kept { body: Bytes::from_static(b"{\"old\":true}"), ..film(1) };
     let (store, _) = open(folder.path(), "a");
-    store.keep(&url(1), &old).await.expect("kept");
+    store.keep(&url(1), old).await.expect("kept");
     store.close().await.expect("closes");
     let (store, _) = open(folder.path(), "a");
-    store.keep(&url(1), &film(1)).await.expect("kept");
+    store.keep(&url(1), film(1)).await.expect("kept");
     store.close().await.expect("closes");
     fs::copy(path(folder.path(), 1), path(folder.path(), 9)).expect("copies");
     let (store, opened) = open(folder.path(), "a");
@@ -87,7 +87,7 @@ async fn an_empty_file_is_a_process_that_died_at_once() {
     fs::write(path(folder.path(), 6).with_extension("idx"), "").expect("writes");
     let (store, opened) = open(folder.path(), "a");
     assert_eq!((opened.documents, opened.segments, opened.losses), (0, 1, Vec::new()));
-    store.keep(&url(1), &film(1)).await.expect("kept");
+    store.keep(&url(1), film(1)).await.expect("kept");
     store.close().await.expect("closes");
     assert_eq!(names(folder.path()), ["00000004.seg", "00000006.idx", "00000007.idx", "00000007.seg"]);
     let removed = trim(folder.path(), Timestamp::MIN, None).expect("trims");
@@ -130,7 +130,7 @@ async fn statistics_count_what_is_there() {
     fill(folder.path(), "a", 0..10).await;
     let (store, _) = open(folder.path(), "b");
     for id in 10..15 {
-        store.keep(&url(id), &film(id)).await.expect("kept");
+        store.keep(&url(id), film(id)).await.expect("kept");
     }
     drop(store);
     let counted = stats(folder.path()).expect("counts");
@@ -153,11 +153,11 @@ async fn statistics_count_what_is_there() {
 async fn a_full_disk_is_an_error_and_what_was_kept_stays() {
     let folder = tempfile::tempdir().expect("tempdir");
     let (store, _) = open(folder.path(), "a");
-    store.keep(&url(1), &film(1)).await.expect("kept");
+    store.keep(&url(1), film(1)).await.expect("kept");
     let length = fs::metadata(path(folder.path(), 1)).expect("it is there").len();
     store.0.writer.set_disk(Some(length + 60));
-    let both = tokio::join!(async { store.keep(&url(2), &film(2)).await }, async {
-        store.keep(&url(3), &film(3)).await
+    let both = tokio::join!(async { store.keep(&url(2), film(2)).await }, async {
+        store.keep(&url(3), film(3)).await
     });
     for error in [both.0, both.1].map(|kept| kept.expect_err("no room")) {
         assert!(matches!(error, StoreError::Full { action: Action::Write, .. }), "{error}");
@@ -166,7 +166,7 @@ async fn a_full_disk_is_an_error_and_what_was_kept_stays() {
     assert!(!store.has(&url(2)));
     assert_eq!(fs::metadata(path(folder.path(), 1)).expect("it is there").len(), length, "no half block");
     store.0.writer.set_disk(None);
-    store.keep(&url(2), &film(2)).await.expect("there is room again");
+    store.keep(&url(2), film(2)).await.expect("there is room again");
     store.close().await.expect("closes");
     let (store, opened) = open(folder.path(), "a");
     assert_eq!((opened.documents, opened.losses), (2, Vec::new()));

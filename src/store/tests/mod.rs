@@ -47,7 +47,7 @@ async fn what_was_kept_is_given_back_now_and_later() {
     let keeps: Vec<_> = (0..500)
         .map(|id| {
             let store = store.clone();
-            async move { store.keep(&url(id), &film(id)).await }
+            async move { store.keep(&url(id), film(id)).await }
         })
         .collect();
     for kept in futures::future::join_all(keeps).await {
@@ -61,7 +61,7 @@ async fn what_was_kept_is_given_back_now_and_later() {
     assert_eq!(store.get(&url(500)).expect("reads"), None);
     store.close().await.expect("closes");
     store.close().await.expect("twice");
-    assert!(matches!(store.keep(&url(500), &film(500)).await, Err(StoreError::Closed { .. })));
+    assert!(matches!(store.keep(&url(500), film(500)).await, Err(StoreError::Closed { .. })));
 
     let (store, opened) = open(folder.path(), "b");
     assert_eq!((opened.documents, opened.segments, opened.losses), (500, 1, Vec::new()));
@@ -77,7 +77,7 @@ async fn a_store_that_is_not_closed_loses_nothing() {
         let (store, opened) = open(folder.path(), "a");
         assert_eq!((opened.documents, opened.losses), (round * 10, Vec::new()));
         for id in round * 10..round * 10 + 10 {
-            store.keep(&url(id), &film(id)).await.expect("kept");
+            store.keep(&url(id), film(id)).await.expect("kept");
         }
     }
     let (store, _) = open(folder.path(), "a");
@@ -92,7 +92,7 @@ async fn own_documents_serve_always_and_others_while_they_are_young() {
     for (run, ids) in [("a", 0..10), ("b", 10..20)] {
         let (store, _) = open(folder.path(), run);
         for id in ids {
-            store.keep(&url(id), &film(id)).await.expect("kept");
+            store.keep(&url(id), film(id)).await.expect("kept");
         }
         store.close().await.expect("closes");
     }

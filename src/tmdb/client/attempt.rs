@@ -77,9 +77,9 @@ impl Client {
         };
         let _under_way = self.under_way.token();
         self.listener.hear(&Event::RequestSent { stage: caller.stage.clone() });
-        let response = self.send_once(caller, request, &passage, span).await;
+        let mut response = self.send_once(caller, request, &passage, span).await;
         let (sent_at, latency) = (passage.sent_at, passage.sent_at.elapsed());
-        let answered = response.as_ref().ok().cloned().unwrap_or_default();
+        let kept = self.store.as_ref().and(response.as_mut().ok()).map(to_be_kept);
         let verdict = judge(response);
         // Whoever waits for the first attempt learns what ended the run before it may go.
         if !matches!(verdict, Verdict::Stop { .. } | Verdict::NoWay(_)) {
@@ -115,7 +115,11 @@ impl Client {
             Asked::Ahead => self.came_ahead(key, latency),
         }
         span.turn(Activity::Store);
-        let fetched_at = self.keep(key, answered).await?;
+        let fetched_at = self.clock.now().round(Unit::Microsecond).expect("rounding down the time of day");
+        if let Some((store, kept)) = self.store.as_ref().zip(kept) {
+            let kept = Kept { fetched_at, ..kept };
+            store.keep(key, kept).await.map_err(|error| self.end(Fatal::Unkept(Unkept(error))))?;
+        }
         let answer = match body {
             Some(body) => Answer::Document { body, fetched_at },
             None => Answer::Missing { fetched_at },
@@ -131,15 +135,10 @@ impl Client {
             None => Event::DocumentMissing { stage, latency },
         });
     }
+}
 
-    /// Keeps what came, before its connection is given back; the time of the answer.
-    async fn keep(&self, key: &str, response: Response) -> Result<Timestamp, AskError> {
-        let fetched_at = self.clock.now().round(Unit::Microsecond).expect("rounding down the time of day");
-        if let Some(store) = &self.store {
-            let Response { status, body, validators: headers, .. } = response;
-            let kept = Kept { status, body, fetched_at, headers };
-            store.keep(key, &kept).await.map_err(|error| self.end(Fatal::Unkept(Unkept(error))))?;
-        }
-        Ok(fetched_at)
-    }
+/// What is kept of an answer, but for its time.
+fn to_be_kept(response: &mut Response) -> Kept {
+    let headers = std::mem::take(&mut response.validators);
+    Kept { status: response.status, body: response.body.clone(), fetched_at: Timestamp::UNIX_EPOCH, headers }
 }
