@@ -114,6 +114,8 @@ struct State {
     parked: Parked,
     /// What each stage was given ahead of its turn, until that comes.
     ahead: Vec<Seen>,
+    /// What will be found along each edge, as far as somebody has looked.
+    foreseen: Vec<Line>,
     /// Whether items may still come from outside.
     fed: bool,
 }
@@ -131,6 +133,7 @@ impl Frontier {
             unsettled: 0,
             parked: Parked::new(plan.edges.len()),
             ahead: vec![Seen::default(); stages],
+            foreseen: plan.edges.iter().map(|_| Line::default()).collect(),
             fed: true,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: watch::Sender::new(()), plan }) }

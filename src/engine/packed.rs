@@ -292,6 +292,11 @@ impl Line {
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.len
+    }
 }
 
 #[cfg(test)]

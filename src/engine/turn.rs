@@ -2,12 +2,26 @@
 //!
 //! Whoever is first must be able to go on whatever those behind it hold, as they may wait for it; see `limits/memory.rs`.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// How long the first in turn is worked on before those behind it count as held up: longer than any answer takes that comes
+/// at once.
+const HELD_UP_AFTER: Duration = Duration::from_secs(1);
 
 /// The turns of one stage's values, numbered in the order of intake.
 #[derive(Debug)]
 pub(super) struct Turns {
-    first: watch::Sender<u64>,
+    first: watch::Sender<First>,
+}
+
+#[derive(Debug)]
+struct First {
+    number: u64,
+    /// Since when it is the first and still worked on; none if it is done.
+    working_since: Option<Instant>,
 }
 
 /// The turn of one value.
@@ -15,12 +29,12 @@ pub(super) struct Turns {
 pub struct Turn {
     number: u64,
     /// None if nobody is before it.
-    first: Option<watch::Receiver<u64>>,
+    first: Option<watch::Receiver<First>>,
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { first: watch::Sender::new(0) }
+        Self { first: watch::Sender::new(First { number: 0, working_since: None }) }
     }
 }
 
@@ -30,9 +44,12 @@ impl Turns {
         Turn { number, first: Some(self.first.subscribe()) }
     }
 
-    /// Tells which value is first now.
-    pub(super) fn set_first(&self, number: u64) {
-        self.first.send_if_modified(|first| std::mem::replace(first, number) != number);
+    /// Tells which value is first now, and whether it is still worked on.
+    pub(super) fn set_first(&self, number: u64, is_working: bool) {
+        let working_since = is_working.then(Instant::now);
+        self.first.send_if_modified(|first| {
+            std::mem::replace(first, First { number, working_since }).number != number
+        });
     }
 }
 
@@ -50,7 +67,16 @@ impl Turn {
     /// Whether it is the first.
     #[cfg(test)]
     pub(super) fn is_first(&self) -> bool {
-        self.first.as_ref().is_none_or(|first| *first.borrow() >= self.number)
+        self.first.as_ref().is_none_or(|first| first.borrow().number >= self.number)
+    }
+
+    /// Whether one before it takes long to be worked on, and may take longer.
+    pub fn is_held_up(&self) -> bool {
+        self.first.as_ref().is_some_and(|first| {
+            let first = first.borrow();
+            let since = first.working_since.filter(|_| first.number < self.number);
+            since.is_some_and(|since| since.elapsed() >= HELD_UP_AFTER)
+        })
     }
 
     /// Waits until it is the first.
@@ -60,7 +86,7 @@ impl Turn {
     pub async fn first(&self) {
         let Some(first) = &self.first else { return };
         // A stage that is gone has no turns any more, and aborts whoever waits for one.
-        if first.clone().wait_for(|first| *first >= self.number).await.is_err() {
+        if first.clone().wait_for(|first| first.number >= self.number).await.is_err() {
             std::future::pending::<()>().await;
         }
     }

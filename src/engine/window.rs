@@ -113,6 +113,9 @@ impl<T, K> Window<T, K> {
         state.places.insert(number, Place::Running);
         state.taken += 1;
         state.in_hand += 1;
+        if state.first() == number {
+            self.turns.set_first(number, true);
+        }
         number
     }
 
@@ -139,6 +142,9 @@ impl<T, K> Window<T, K> {
             *state.place(number) = Place::Ready(Box::new(result), bytes);
             Finished::Waits
         };
+        if number == state.first() {
+            self.turns.set_first(number, false);
+        }
         drop(state);
         self.task.wake();
         answer
@@ -199,9 +205,8 @@ impl<T, K> Window<T, K> {
         let mut state = self.state();
         state.places.remove(&number);
         state.in_hand -= 1;
-        let first = state.first();
+        self.turns.set_first(state.first(), state.is_first_running());
         drop(state);
-        self.turns.set_first(first);
         self.task.wake();
     }
 
@@ -359,5 +364,31 @@ mod tests {
             }
             assert!(turns[2].is_first(), "{order:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_one_that_takes_long_is_held_up_and_nobody_else() {
+        let window = window();
+        let turns: Vec<Turn> = (0..3).map(|_| window.turn(window.take())).collect();
+        let held_up = || turns.iter().map(Turn::is_held_up).collect::<Vec<_>>();
+        let second = || tokio::time::sleep(std::time::Duration::from_secs(1));
+        assert_eq!(held_up(), [false, false, false], "nobody takes long yet");
+        second().await;
+        assert_eq!(held_up(), [false, true, true]);
+        window.finished(0, 0, 0, false);
+        assert_eq!(held_up(), [false, false, false], "what is waited for now is its delivery");
+        next(&window).await.unwrap();
+        assert_eq!(held_up(), [false, false, false], "the next has its time, too");
+        second().await;
+        assert_eq!(held_up(), [false, false, true]);
+        window.finished(1, 1, 0, false);
+        next(&window).await.unwrap();
+        window.finished(2, 2, 0, false);
+        next(&window).await.unwrap();
+        second().await;
+        let late = [window.turn(window.take()), window.turn(window.take())];
+        assert!(!late[1].is_held_up(), "time without work does not count");
+        second().await;
+        assert!(late[1].is_held_up());
     }
 }

@@ -5,9 +5,9 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::plan::Document;
 use crate::plan::expr::scan::{Kind, Scanner};
 use crate::plan::expr::{EvalError, Expr, FieldSet, Input, Json, JsonFault, RunScope, Scope, Truth};
+use crate::plan::{Document, ExpandPlan};
 
 /// The expressions of one expand.
 #[derive(Clone, Debug)]
@@ -50,6 +50,12 @@ pub struct Found {
 }
 
 impl ExpandRule {
+    /// Of an expand.
+    pub fn new(expand: &ExpandPlan) -> Self {
+        let ExpandPlan { when, items, where_, take, .. } = expand.clone();
+        Self { when, items, where_, take }
+    }
+
     /// Is `document` to be expanded? Without `when`: yes.
     pub fn wants(&self, run: &RunScope, document: &Document) -> Truth {
         match &self.when {

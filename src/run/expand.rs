@@ -266,7 +266,7 @@ impl Expander {
 }
 
 /// A found item as work: one step deeper than the item it was found under.
-fn found_item(parent: &Item, found: &Found, keeps: &FieldSet) -> Item {
+pub(super) fn found_item(parent: &Item, found: &Found, keeps: &FieldSet) -> Item {
     Item {
         fields: Arc::new(prune(&found.body, keeps)),
         parent: Some(Arc::clone(&parent.fields)),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::error::RunError;
+use super::foresight::Foresight;
 use super::outlets::Outlets;
 use super::rows::Ending;
 use super::stash::{Page, Pen, Stash, Stashed, Waits, document_bytes};
@@ -28,6 +29,7 @@ pub(super) struct Fetcher {
     pub outlets: Outlets,
     pub context: Arc<Context>,
     pub stash: Arc<Stash>,
+    pub foresight: Foresight,
 }
 
 impl Work for Fetcher {
@@ -59,6 +61,9 @@ impl Work for Fetcher {
                     body = self.context.memory.bodies(body.len(), demand, &turn).hold(body);
                 }
                 let document = Document { item, body, fetched_at: Some(fetched_at), parts };
+                if turn.is_held_up() {
+                    self.foresight.look(&document, &self.context).await;
+                }
                 Ok(Fetched::Document(Parcel { value: document, token }))
             }
             Ok((key, Answer::Missing { fetched_at })) => {

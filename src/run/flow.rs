@@ -4,6 +4,7 @@
 //! ([`crate::project`], [`crate::sink`]).
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -16,6 +17,7 @@ use super::expand::{Expander, ItemOutlet};
 use super::fetch::Fetcher;
 use super::filter::Sieve;
 use super::follow::{Failed, Failures, Follow};
+use super::foresight::Foresight;
 use super::outlets::Outlets;
 use super::seed::{SeedReader, Seeder};
 use super::seed_file::SeedFile;
@@ -147,6 +149,8 @@ pub(super) fn start(
     mut tables: impl FnMut(StageIndex, Arc<TablePlan>, Vec<Documents>) -> BoxFuture<'static, Result<(), RunError>>,
 ) {
     wires.start_frontiers(crew);
+    let mut foresights: Vec<_> =
+        (0..plan.stages.len()).map(|stage| Foresight::new(plan, stage, &wires.item_outlets)).collect();
     for (index, stage) in plan.stages.iter().enumerate() {
         let outlets = wires.outlets.remove(&index).unwrap_or_default();
         let documents = wires.documents.remove(&index).unwrap_or_default();
@@ -182,23 +186,18 @@ pub(super) fn start(
             StageKind::Fetch(plan) => {
                 let items = wires.items.remove(&index).expect("every fetch has a frontier");
                 let caller = caller(stage, &context.client, &account);
-                let fetcher = Fetcher { plan: plan.clone(), caller, outlets, context, stash };
+                let foresight = mem::take(&mut foresights[index]);
+                let fetcher = Fetcher { plan: plan.clone(), caller, outlets, context, stash, foresight };
                 crew.spawn(
                     name,
                     async move { done(run_stage(hands, items, Arc::new(fetcher), is_short).await) },
                 );
             }
             StageKind::Expand(expand) => {
-                let rule = ExpandRule {
-                    when: expand.when.clone(),
-                    items: expand.items.clone(),
-                    where_: expand.where_.clone(),
-                    take: expand.take,
-                };
                 let expander = Expander {
                     plan: expand.clone(),
                     hands_parts_on: stage.parts,
-                    rule: Arc::new(rule),
+                    rule: Arc::new(ExpandRule::new(expand)),
                     caller: caller(stage, &context.client, &account),
                     items: wires.item_outlets.remove(&index).unwrap_or_default(),
                     outlets,

@@ -19,6 +19,7 @@ mod fetch;
 mod filter;
 mod flow;
 mod follow;
+mod foresight;
 mod job;
 mod logical;
 mod outlets;

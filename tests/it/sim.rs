@@ -653,16 +653,21 @@ fn one_id_that_takes_a_minute_costs_nothing_elsewhere() {
 
 #[test]
 fn one_id_that_takes_a_minute_keeps_the_next_level_waiting_for_nothing_but_its_turn() {
-    let crawl = |max_items: u32| {
+    let crawl = |max_items: u32, order: &str| {
         format!(
             "  movies: {{kind: fetch, path: '/movie/{{id}}'}}\n  similar: {{kind: expand, items: '.links[] | .id += 400', take: 2, into: movies, \
-             max_depth: 1, max_items: {max_items}}}\n  films: {{kind: project, from: movies, order: arrival, columns: {{id: int64}}, output: {{path: f.parquet}}}}\n"
+             max_depth: 1, max_items: {max_items}}}\n  films: {{kind: project, from: movies, order: {order}, columns: {{id: int64}}, output: {{path: f.parquet}}}}\n"
         )
     };
     let folder = tempfile::tempdir().unwrap();
-    for (name, max_items) in [("all of it is known to come", 5_000), ("a budget may cut it", 300)] {
+    for (name, max_items, order) in [
+        ("all of it is known to come", 5_000, "arrival"),
+        ("all of it is known to come, and is looked into before its turn", 5_000, "input"),
+        ("a budget may cut it", 300, "arrival"),
+        ("a budget may cut it, whatever is looked into", 300, "input"),
+    ] {
         let run = |slow, kept| {
-            let (mut rows, took) = timed(&crawl(max_items), 400, (7, 64, 1), slow, 256 << 20, kept);
+            let (mut rows, took) = timed(&crawl(max_items, order), 400, (7, 64, 1), slow, 256 << 20, kept);
             for rows in rows.values_mut() {
                 rows.sort();
             }
@@ -670,7 +675,7 @@ fn one_id_that_takes_a_minute_keeps_the_next_level_waiting_for_nothing_but_its_t
         };
         let (expected, without) = run(None, None);
         let (rows, waiting) = run(Some("/movie/3"), None);
-        let kept = folder.path().join(max_items.to_string());
+        let kept = folder.path().join(format!("{max_items}-{order}"));
         let (rows_ahead, ahead) = run(Some("/movie/3"), Some(&kept));
         assert!(rows == expected && rows_ahead == expected, "{name}: other rows");
         let level = waiting.saturating_sub(MINUTE);

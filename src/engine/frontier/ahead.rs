@@ -5,7 +5,10 @@
 //! or is a duplicate of one that will. A stage with nothing else to do may ask for those; their documents are kept, and are
 //! found there when the items have their turn.
 //!
-//! Does not belong here: asking (`crate::tmdb`).
+//! What is found in a document that waits for its turn behind one that takes long is *foreseen*: it is no part of the crawl
+//! until it is found in its turn, and only asked for from here.
+//!
+//! Does not belong here: asking (`crate::tmdb`); looking into documents (`crate::run`).
 //!
 //! Invariant: what is given ahead will be admitted, unless the run ends before; nothing of the order of admission changes.
 
@@ -13,7 +16,30 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{EdgeId, FrontierPlan, Slot, State};
+use super::{EdgeId, Frontier, FrontierPlan, Slot, State};
+use crate::engine::packed::pack_item;
+use crate::plan::{Hands, Item};
+
+/// Foreseen items of an edge, at the most. One behind which more documents wait is rare.
+const FORESEEN_MAX: usize = Hands::KEYS_MAX;
+
+impl Frontier {
+    /// Tells of items that will be found along `edge`, under an item that was admitted and waits for its turn.
+    pub fn foresee(&self, edge: EdgeId, items: &[Item]) {
+        let slot = self.shared.plan.edges[edge.0].to;
+        let mut state = self.shared.state();
+        let line = &mut state.foreseen[edge.0];
+        for item in items.iter().take(FORESEEN_MAX.saturating_sub(line.len())) {
+            let (mut packed, mut aside) = (Vec::new(), Vec::new());
+            pack_item(item, &mut packed, &mut aside);
+            line.push(0, &packed, aside);
+        }
+        if state.is_idle(slot) {
+            drop(state);
+            self.shared.changed.send_replace(());
+        }
+    }
+}
 
 impl State {
     /// The fields of an item that `slot` may ask for while nothing waits for it.
@@ -31,7 +57,13 @@ impl State {
             }
             let (seen, ahead) = (&self.seen[slot.0], &mut self.ahead[slot.0]);
             let wanted = |key| !seen.contains(key) && !ahead.contains(key);
-            if let Some((key, fields)) = self.parked.show(edge, wanted) {
+            let foreseen = &mut self.foreseen[edge.0];
+            let next = self.parked.show(edge, wanted).or_else(|| {
+                let mut items = std::iter::from_fn(|| foreseen.pop()).map(|(_, item)| item);
+                let item = items.find(|item| wanted((plan.keys[slot.0])(item)))?;
+                Some(((plan.keys[slot.0])(&item), item.fields))
+            });
+            if let Some((key, fields)) = next {
                 ahead.insert(key);
                 return Some(fields);
             }

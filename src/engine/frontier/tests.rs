@@ -137,6 +137,49 @@ fn what_is_found_is_admitted_by_parent_edge_and_rank_with_what_it_shares() {
 }
 
 #[test]
+fn what_is_foreseen_is_given_ahead_and_is_found_all_the_same() {
+    let edges = vec![FrontierEdge { to: Slot(0), max_items: 10, take: Some(3) }];
+    let plan = FrontierPlan { keys: vec![Box::new(by_number)], edges, loops: true, keeps: true };
+    let frontier = Frontier::new(plan);
+    let (_feed, items) = edge(1);
+    let feed = Feed { slot: Slot(0), edge: None, items, eager: false };
+    let parent = Arc::new(json!({ "id": 1 }));
+    let mut tokens: Vec<Token> = (1..=3)
+        .map(|id| {
+            frontier.shared.admit_fed(&feed, &item(id, &parent, 1));
+            match frontier.next(Slot(0)) {
+                Next::Errand(Errand::Item(parcel)) => parcel.token.expect("a loop has tokens"),
+                _ => panic!("it was admitted"),
+            }
+        })
+        .collect();
+    let of = |ids: &[u64]| ids.iter().map(|id| item(*id, &parent, 7)).collect::<Vec<_>>();
+    frontier.foresee(EdgeId(0), &of(&[31, 2, 32, 31]));
+    assert!(matches!(frontier.next(Slot(0)), Next::Later), "seeds may come");
+    frontier.shared.feeds_ended();
+    let ahead = || match frontier.next(Slot(0)) {
+        Next::Errand(Errand::Ahead(fields)) => fields["id"].as_u64(),
+        _ => None,
+    };
+    assert_eq!(ahead(), Some(31));
+    // What is found goes first; and what may be found under three items fits no more.
+    tokens[1].found(EdgeId(0), of(&[21, 22]));
+    assert_eq!(ahead(), None, "two are parked, and nine may still be found");
+    tokens.remove(2);
+    assert_eq!([ahead(), ahead(), ahead(), ahead()], [Some(21), Some(22), Some(32), None]);
+    tokens.clear();
+    let admitted = std::iter::from_fn(|| match frontier.next(Slot(0)) {
+        Next::Errand(Errand::Item(parcel)) => parcel.value.fields["id"].as_u64(),
+        _ => None,
+    });
+    assert_eq!(admitted.collect::<Vec<_>>(), [21, 22], "nothing is admitted that was only foreseen");
+
+    let many: Vec<u64> = (0..200_000).collect();
+    frontier.foresee(EdgeId(0), &of(&many));
+    assert_eq!(frontier.shared.state().foreseen[0].len(), 100_000, "more are not remembered");
+}
+
+#[test]
 fn what_no_budget_can_cut_is_given_ahead_once_and_comes_again_in_its_turn() {
     let check = |max_items, take, keeps, expect: &[u64]| {
         let edges = vec![FrontierEdge { to: Slot(0), max_items, take }];

@@ -58,7 +58,7 @@ fn who_has_no_room_waits_and_the_first_in_turn_needs_none() {
     let next = now(pin!(memory.reserve(&demand, &first))).expect("and keeps it for its next page");
     assert_eq!(held(&memory).0, memory.0.budget + 2 * estimate);
     // When the first is delivered the second is first, but what the first holds must go before.
-    turns.set_first(1);
+    turns.set_first(1, true);
     assert!(now(waits.as_mut()).is_none());
     let body = next.fill(&demand, Bytes::from(vec![7; KIB]));
     drop(page);
