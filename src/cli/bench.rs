@@ -131,7 +131,13 @@ fn bench(arguments: &Arguments, printer: &Printer) -> Result<Exit, Problem> {
         let _entered = runtime.enter();
         candidates
             .iter()
-            .try_for_each(|candidate| transport(&candidate.plan, embedded.is_some()).map(drop))?;
+            .try_for_each(|candidate| transport(&candidate.plan, embedded.is_some()).map(drop))
+            .map_err(|problem| match problem {
+                Problem::NoCredential { base_url, .. } => {
+                    Problem::NoCredential { base_url, instead: "leave `--against live` out" }
+                }
+                other => other,
+            })?;
     }
     let whole = match whole.as_secs() {
         seconds @ ..120 => format!("{seconds} s"),

@@ -34,7 +34,11 @@ pub(super) enum Problem {
     Faults { file: String, count: usize },
     /// Nothing to show to the API.
     #[error("no credential for {base_url}: neither TMDB_TOKEN nor TMDB_API_KEY is set")]
-    NoCredential { base_url: String },
+    NoCredential {
+        base_url: String,
+        /// What asks the embedded API instead.
+        instead: &'static str,
+    },
     /// The way to the API cannot be set up.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -110,10 +114,10 @@ impl Problem {
                 Verdict { exit: Invalid, code: "invalid-file", hints: vec![hint] }
             }
             Self::Bench(error) => of_bench::verdict(error),
-            Self::NoCredential { base_url } => {
+            Self::NoCredential { base_url, instead } => {
                 let mut hints = vec![
                     format!("set TMDB_TOKEN to an API Read Access Token, free with an account: {SETTINGS}"),
-                    "or run with `--mock` against the embedded API, which needs no account".to_owned(),
+                    format!("or {instead}: the embedded API needs no account"),
                 ];
                 if base_url.starts_with("http://") {
                     hints.push("`tmdb-etl mock` takes any token: TMDB_TOKEN=any".to_owned());

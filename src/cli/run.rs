@@ -370,7 +370,7 @@ pub(super) fn transport(plan: &Plan, embedded: bool) -> Result<Http, Problem> {
     }
     let http = Http::new(base_url, &plan.api, credential)?;
     if missing {
-        return Err(Problem::NoCredential { base_url: base_url.clone() });
+        return Err(Problem::NoCredential { base_url: base_url.clone(), instead: "run with `--mock`" });
     }
     Ok(http)
 }

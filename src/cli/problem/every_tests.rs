@@ -259,7 +259,7 @@ fn problems() -> Vec<Problem> {
     let mut all = vec![
         Problem::Faults { file: file(), count: 2 },
         Problem::Faults { file: "--jq".into(), count: 1 },
-        Problem::NoCredential { base_url: "https://films.invalid".into() },
+        Problem::NoCredential { base_url: "https://films.invalid".into(), instead: "run with `--mock`" },
         Problem::Http(HttpError::BaseUrl { base_url: "x".into() }),
         Problem::Http(HttpError::Plaintext { host: "films.invalid".into() }),
         Problem::Http(HttpError::Credential),
