@@ -46,9 +46,12 @@ impl Turns {
 
     /// Tells which value is first now, and whether it is still worked on.
     pub(super) fn set_first(&self, number: u64, is_working: bool) {
-        let working_since = is_working.then(Instant::now);
         self.first.send_if_modified(|first| {
-            std::mem::replace(first, First { number, working_since }).number != number
+            let is_new = first.number != number;
+            if is_new || first.working_since.is_some() != is_working {
+                *first = First { number, working_since: is_working.then(Instant::now) };
+            }
+            is_new
         });
     }
 }

@@ -15,7 +15,7 @@ use crate::engine::{EdgeId, Frontier};
 use crate::plan::expr::FieldSet;
 use crate::plan::{Document, FirstPage, Plan, StageIndex, StageKind};
 use crate::project::ExpandRule;
-use crate::spec::Port;
+use crate::spec::{Order, Port};
 
 /// What the expands behind one fetch will find in its documents.
 #[derive(Clone, Default)]
@@ -27,26 +27,28 @@ struct Look {
     max_depth: Option<u32>,
     /// Where its first page is; none if it looks through the document itself.
     part: Option<usize>,
-    into: Vec<Into>,
+    ways_back: Vec<Loop>,
 }
 
-/// Where its items go within the loop.
-struct Into {
+/// Where its items go back to.
+struct Loop {
     frontier: Frontier,
     edge: EdgeId,
     keeps: FieldSet,
 }
 
 impl Foresight {
-    /// Of a fetch stage, whose items go to `outlets` by expand. Where nothing is kept there is nothing to ask for ahead.
+    /// Of a fetch stage, whose items go to `outlets` by expand. Where nothing is kept nothing can be asked for ahead, and where
+    /// documents go on as they come none is held up.
     pub(super) fn new(
         plan: &Plan,
         fetch: StageIndex,
         outlets: &HashMap<StageIndex, Vec<ItemOutlet>>,
     ) -> Self {
         let mut looks = Vec::new();
-        let mut behind = vec![fetch];
-        while let Some(stage) = behind.pop().filter(|_| plan.api.keep.is_some()) {
+        let sees = plan.api.keep.is_some() && plan.stages[fetch].order == Order::Input;
+        let mut behind = Vec::from_iter(sees.then_some(fetch));
+        while let Some(stage) = behind.pop() {
             for (reader, _) in plan.readers(stage, Port::Main) {
                 // Expands hand documents on as they are. What a filter lets through is not known here.
                 let StageKind::Expand(expand) = &plan.stages[reader].kind else { continue };
@@ -56,14 +58,15 @@ impl Foresight {
                     (Some(_), FirstPage::With { part, .. }) => Some(part),
                     (Some(_), FirstPage::Alone | FirstPage::Apart(..)) => continue,
                 };
-                let into: Vec<Into> = outlets.get(&reader).into_iter().flatten().filter_map(into).collect();
-                if !into.is_empty() {
-                    looks.push(Look {
-                        rule: ExpandRule::new(expand),
-                        max_depth: expand.max_depth,
-                        part,
-                        into,
-                    });
+                // Where nobody knows how much it may find, nothing is asked for ahead.
+                if expand.take.is_none() {
+                    continue;
+                }
+                let ways_back: Vec<Loop> =
+                    outlets.get(&reader).into_iter().flatten().filter_map(Loop::new).collect();
+                if !ways_back.is_empty() {
+                    let (rule, max_depth) = (ExpandRule::new(expand), expand.max_depth);
+                    looks.push(Look { rule, max_depth, part, ways_back });
                 }
             }
         }
@@ -85,7 +88,7 @@ impl Foresight {
                     continue;
                 };
                 let found = look.rule.found(&scope, &document, std::slice::from_ref(page)).items;
-                for Into { frontier, edge, keeps } in &look.into {
+                for Loop { frontier, edge, keeps } in &look.ways_back {
                     let items: Vec<_> = found.iter().map(|found| found_item(item, found, keeps)).collect();
                     frontier.foresee(*edge, &items);
                 }
@@ -95,8 +98,10 @@ impl Foresight {
     }
 }
 
-/// Where items go that stay in the loop; others have their own order.
-fn into(outlet: &ItemOutlet) -> Option<Into> {
-    let ItemOutlet { frontier, edge, keeps, feed: None } = outlet else { return None };
-    Some(Into { frontier: frontier.clone(), edge: *edge, keeps: keeps.clone() })
+impl Loop {
+    /// Of an outlet that closes a loop; what goes to others has its own order.
+    fn new(outlet: &ItemOutlet) -> Option<Self> {
+        let ItemOutlet { frontier, edge, keeps, feed: None } = outlet else { return None };
+        Some(Self { frontier: frontier.clone(), edge: *edge, keeps: keeps.clone() })
+    }
 }

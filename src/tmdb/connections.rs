@@ -99,7 +99,7 @@ impl Connections {
 pub(super) struct Opener<S> {
     connections: Connections,
     inner: S,
-    /// How long opening one may take.
+    /// How long opening one may take, from when it is asked for.
     limit: Duration,
 }
 
@@ -124,13 +124,8 @@ where
         let mut inner = std::mem::replace(&mut self.inner, next);
         let (connections, limit) = (self.connections.clone(), self.limit);
         Box::pin(async move {
-            let open = async {
-                match timeout(limit, inner.call(target)).await {
-                    Ok(opened) => opened.map_err(Into::into),
-                    Err(_) => Err(Unconnected(limit).into()),
-                }
-            };
-            connections.open(open).await
+            let opening = connections.open(async { inner.call(target).await });
+            timeout(limit, opening).await.unwrap_or_else(|_| Err(Unconnected(limit).into()))
         })
     }
 }
@@ -170,5 +165,35 @@ mod tests {
         first.and(second).unwrap();
         assert_eq!(start.elapsed(), 2 * HELD_UP, "one after the other");
         assert!(open(&connections).await.unwrap_err().is::<NotWanted>());
+    }
+
+    /// Opens nothing.
+    #[derive(Clone)]
+    struct Deaf;
+
+    impl Service<()> for Deaf {
+        type Response = ();
+        type Error = NotWanted;
+        type Future = futures::future::Pending<Result<(), NotWanted>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), NotWanted>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            futures::future::pending()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_the_opening_of_another_waits_no_longer_for_that() {
+        let connections = Connections::new(20);
+        connections.answered(true);
+        let limit = Duration::from_secs(5);
+        let (mut first, mut second) = (connections.opener(Deaf, limit), connections.opener(Deaf, limit));
+        let start = Instant::now();
+        let (first, second) = wanted(futures::future::join(first.call(()), second.call(()))).await;
+        assert!(first.unwrap_err().is::<Unconnected>() && second.unwrap_err().is::<Unconnected>());
+        assert_eq!(start.elapsed(), limit);
     }
 }

@@ -53,22 +53,8 @@ const BODY_HINT_MAX: usize = 1 << 20;
 const HEADERS_MAX: u32 = 64 << 10;
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection is kept without use.
-const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
-/// When and how often the kernel asks a silent other side whether it is still there, and after how many questions it gives up.
-/// With the next, what reqwest does by itself.
-const KEEPALIVE: Duration = Duration::from_secs(15);
-const KEEPALIVE_RETRIES: u32 = 3;
-/// How long what was sent may wait for the other side's kernel to say that it came.
-#[cfg(target_os = "linux")]
-const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 /// Who asks.
 const AGENT: &str = concat!("tmdb-etl/", env!("CARGO_PKG_VERSION"));
-/// When nothing came over HTTP/2 for this share of an attempt's time, the server is asked for a sign of life …
-const PING_AFTER: f64 = 0.25;
-/// … and has this share to give it. Together less than 1, so that a dead connection is given up before the attempt is:
-/// else every further attempt would be sent into it.
-const PING_TIMEOUT: f64 = 0.5;
 
 /// The API over HTTP.
 #[derive(Debug)]

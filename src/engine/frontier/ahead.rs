@@ -17,7 +17,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{EdgeId, Frontier, FrontierPlan, Slot, State};
-use crate::engine::packed::pack_item;
+use crate::engine::packed::{Line, pack_item};
 use crate::plan::{Hands, Item};
 
 /// Foreseen items of an edge, at the most. One behind which more documents wait is rare.
@@ -27,11 +27,19 @@ impl Frontier {
     /// Tells of items that will be found along `edge`, under an item that was admitted and waits for its turn.
     pub fn foresee(&self, edge: EdgeId, items: &[Item]) {
         let slot = self.shared.plan.edges[edge.0].to;
-        let mut state = self.shared.state();
-        let line = &mut state.foreseen[edge.0];
-        for item in items.iter().take(FORESEEN_MAX.saturating_sub(line.len())) {
+        let packed = items.iter().map(|item| {
             let (mut packed, mut aside) = (Vec::new(), Vec::new());
             pack_item(item, &mut packed, &mut aside);
+            (packed, aside)
+        });
+        // Before the lock is taken.
+        let packed: Vec<_> = packed.collect();
+        let mut state = self.shared.state();
+        if state.budgets[edge.0] == 0 {
+            return;
+        }
+        let line = &mut state.foreseen[edge.0];
+        for (packed, aside) in packed.into_iter().take(FORESEEN_MAX.saturating_sub(line.len())) {
             line.push(0, &packed, aside);
         }
         if state.is_idle(slot) {
@@ -50,6 +58,11 @@ impl State {
         let edges = plan.edges.iter().enumerate().filter(|(_, edge)| edge.to == slot);
         for (edge, of) in edges.map(|(index, of)| (EdgeId(index), of)) {
             let Some(take) = of.take else { continue };
+            if self.budgets[edge.0] == 0 {
+                // What was foreseen and did not come by now is cut.
+                self.foreseen[edge.0] = Line::default();
+                continue;
+            }
             // Whatever comes before a found item in its turn is parked, or found under an item that is not settled.
             let most = self.parked.count(edge).saturating_add(self.unsettled.saturating_mul(take));
             if most > self.budgets[edge.0] {

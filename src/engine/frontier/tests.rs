@@ -180,6 +180,35 @@ fn what_is_foreseen_is_given_ahead_and_is_found_all_the_same() {
 }
 
 #[test]
+fn what_is_foreseen_and_cut_by_the_budget_is_never_given() {
+    let edges = vec![FrontierEdge { to: Slot(0), max_items: 2, take: Some(3) }];
+    let plan = FrontierPlan { keys: vec![Box::new(by_number)], edges, loops: true, keeps: true };
+    let frontier = Frontier::new(plan);
+    let (_feed, items) = edge(1);
+    let feed = Feed { slot: Slot(0), edge: None, items, eager: false };
+    let parent = Arc::new(json!({ "id": 1 }));
+    let of = |ids: &[u64]| ids.iter().map(|id| item(*id, &parent, 7)).collect::<Vec<_>>();
+    let next = || match frontier.next(Slot(0)) {
+        Next::Errand(Errand::Item(parcel)) => parcel,
+        _ => panic!("it was admitted"),
+    };
+    for id in [1, 2] {
+        frontier.shared.admit_fed(&feed, &item(id, &parent, 1));
+    }
+    let (slow, held_up) = (next(), next());
+    frontier.shared.feeds_ended();
+    frontier.foresee(EdgeId(0), &of(&[31, 32]));
+    assert!(matches!(frontier.next(Slot(0)), Next::Later), "six may be found, and two are admitted");
+    slow.token.as_ref().expect("a loop has tokens").found(EdgeId(0), of(&[21, 22, 23]));
+    drop(slow);
+    held_up.token.as_ref().expect("a loop has tokens").found(EdgeId(0), of(&[31, 32]));
+    drop(held_up);
+    drop((next(), next()));
+    frontier.foresee(EdgeId(0), &of(&[33]));
+    assert!(matches!(frontier.next(Slot(0)), Next::Never), "nothing is left to be asked for");
+}
+
+#[test]
 fn what_no_budget_can_cut_is_given_ahead_once_and_comes_again_in_its_turn() {
     let check = |max_items, take, keeps, expect: &[u64]| {
         let edges = vec![FrontierEdge { to: Slot(0), max_items, take }];

@@ -9,8 +9,8 @@
 //!
 //! Invariant: plain http, which leaves to loopback only where there is a credential, goes through no proxy.
 
-use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
@@ -29,13 +29,25 @@ use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use super::{
-    AGENT, CONNECT_TIMEOUT, HEADERS_MAX, IDLE_TIMEOUT, KEEPALIVE, KEEPALIVE_RETRIES, PING_AFTER,
-    PING_TIMEOUT, UNACKNOWLEDGED_MAX,
-};
+use super::{AGENT, CONNECT_TIMEOUT, HEADERS_MAX};
 use crate::spec::Api;
 use crate::tmdb::connections::{Connections, Opener};
 use crate::tmdb::diagnosis::Names;
+
+/// How long a connection is kept without use.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// When and how often the kernel asks a silent other side whether it is still there, and after how many questions it gives up.
+/// With the next, what reqwest does by itself.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+const KEEPALIVE_RETRIES: u32 = 3;
+/// How long what was sent may wait for the other side's kernel to say that it came.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
+/// When nothing came over HTTP/2 for this share of an attempt's time, the server is asked for a sign of life …
+const PING_AFTER: f64 = 0.25;
+/// … and has this share to give it. Together less than 1, so that a dead connection is given up before the attempt is:
+/// else every further attempt would be sent into it.
+const PING_TIMEOUT: f64 = 0.5;
 
 /// What requests go through: a pool of connections to one host.
 pub(super) type Channel = Client<Opener<HttpsConnector<Way>>, Empty<Bytes>>;
@@ -85,10 +97,9 @@ pub(super) fn channel(
         .build(opener))
 }
 
-/// What this side says of TLS. Where there is none no authority is needed, and a system that knows none is no obstacle.
+/// What this side says of TLS, by the process's provider. Where there is none no authority is needed, and a system that knows none is no obstacle.
 fn tls(is_https: bool) -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let begun = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let begun = ClientConfig::builder();
     let trusting = if is_https {
         begun.with_platform_verifier()?
     } else {
