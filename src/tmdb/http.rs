@@ -1,7 +1,7 @@
 //! The real transport: HTTP/2 or HTTP/1.1 over rustls, gzip, proxies from the environment.
 //!
 //! The API is asked through hyper-util, on which reqwest stands, too: what reqwest adds (layers for redirects, retries and
-//! decompression that are all put aside here, and two more URLs for each request) cost a quarter of a row's CPU time;
+//! decompression that are all put aside here, and two more URLs for each request) cost a fifth of a row's CPU time;
 //! docs/BENCHMARKS.md has the numbers. Files, of which a run reads a few, come by reqwest.
 //!
 //! Does not belong here: how connections come about (`http/connect.rs`), what an error means (`diagnosis.rs`), what is
