@@ -136,123 +136,94 @@ fn what_is_found_is_admitted_by_parent_edge_and_rank_with_what_it_shares() {
     assert_eq!(admitted, [10, 11, 14, 12, 13, 22, 20]);
 }
 
-#[test]
-fn what_is_foreseen_is_given_ahead_and_is_found_all_the_same() {
-    let edges = vec![FrontierEdge { to: Slot(0), max_items: 10, take: Some(3) }];
-    let plan = FrontierPlan { keys: vec![Box::new(by_number)], edges, loops: true, keeps: true };
+/// A loop through one stage with these bounds, to which the items 1, 2 and 3 were admitted: their tokens.
+fn begun(max_items: u64, take: Option<u64>, keeps: bool) -> (Frontier, Vec<Token>) {
+    let edges = vec![FrontierEdge { to: Slot(0), max_items, take }];
+    let plan = FrontierPlan { keys: vec![Box::new(by_number)], edges, loops: true, keeps };
     let frontier = Frontier::new(plan);
-    let (_feed, items) = edge(1);
-    let feed = Feed { slot: Slot(0), edge: None, items, eager: false };
-    let parent = Arc::new(json!({ "id": 1 }));
-    let mut tokens: Vec<Token> = (1..=3)
-        .map(|id| {
-            frontier.shared.admit_fed(&feed, &item(id, &parent, 1));
-            match frontier.next(Slot(0)) {
-                Next::Errand(Errand::Item(parcel)) => parcel.token.expect("a loop has tokens"),
-                _ => panic!("it was admitted"),
-            }
-        })
-        .collect();
-    let of = |ids: &[u64]| ids.iter().map(|id| item(*id, &parent, 7)).collect::<Vec<_>>();
-    frontier.foresee(EdgeId(0), &of(&[31, 2, 32, 31]));
-    assert!(matches!(frontier.next(Slot(0)), Next::Later), "seeds may come");
-    frontier.shared.feeds_ended();
-    let ahead = || match frontier.next(Slot(0)) {
-        Next::Errand(Errand::Ahead(fields)) => fields["id"].as_u64(),
-        _ => None,
-    };
-    assert_eq!(ahead(), Some(31));
-    // What is found goes first; and what may be found under three items fits no more.
-    tokens[1].found(EdgeId(0), of(&[21, 22]));
-    assert_eq!(ahead(), None, "two are parked, and nine may still be found");
-    tokens.remove(2);
-    assert_eq!([ahead(), ahead(), ahead(), ahead()], [Some(21), Some(22), Some(32), None]);
-    tokens.clear();
-    let admitted = std::iter::from_fn(|| match frontier.next(Slot(0)) {
-        Next::Errand(Errand::Item(parcel)) => parcel.value.fields["id"].as_u64(),
+    let (_feed, seeds) = edge(1);
+    let feed = Feed { slot: Slot(0), edge: None, items: seeds, eager: false };
+    for seed in items(&[1, 2, 3]) {
+        frontier.shared.admit_fed(&feed, &seed);
+    }
+    let tokens = std::iter::from_fn(|| match frontier.next(Slot(0)) {
+        Next::Errand(Errand::Item(parcel)) => parcel.token,
         _ => None,
     });
-    assert_eq!(admitted.collect::<Vec<_>>(), [21, 22], "nothing is admitted that was only foreseen");
+    let tokens = tokens.collect();
+    (frontier, tokens)
+}
+
+/// Items of these ids, found under one that is not short.
+fn items(ids: &[u64]) -> Vec<Item> {
+    let parent = Arc::new(json!({ "id": 1, "title": "x".repeat(100) }));
+    ids.iter().map(|id| item(*id, &parent, 7)).collect()
+}
+
+/// What there is to do now, by id: what was admitted, or else what may be asked for ahead.
+fn given(frontier: &Frontier, ahead: bool) -> Vec<u64> {
+    let given = std::iter::from_fn(|| match frontier.next(Slot(0)) {
+        Next::Errand(Errand::Ahead(fields)) if ahead => fields["id"].as_u64(),
+        Next::Errand(Errand::Item(parcel)) if !ahead => parcel.value.fields["id"].as_u64(),
+        _ => None,
+    });
+    given.collect()
+}
+
+#[test]
+fn what_is_foreseen_is_given_ahead_and_is_found_all_the_same() {
+    let (frontier, mut tokens) = begun(11, Some(3), true);
+    frontier.foresee(EdgeId(0), &items(&[31, 2, 32, 31]));
+    assert!(matches!(frontier.next(Slot(0)), Next::Later), "seeds may come");
+    frontier.shared.feeds_ended();
+    // What is found goes first.
+    tokens[1].found(EdgeId(0), items(&[21, 22]));
+    assert_eq!(given(&frontier, true), [21, 22, 31, 32]);
+    frontier.foresee(EdgeId(0), &items(&[33]));
+    tokens[1].found(EdgeId(0), items(&[23]));
+    assert!(given(&frontier, true).is_empty(), "three are parked, and nine may still be found");
+    tokens.remove(2);
+    assert_eq!(given(&frontier, true), [23, 33]);
+    tokens.clear();
+    assert_eq!(given(&frontier, false), [21, 22, 23], "nothing is admitted that was only foreseen");
 
     let many: Vec<u64> = (0..200_000).collect();
-    frontier.foresee(EdgeId(0), &of(&many));
+    frontier.foresee(EdgeId(0), &items(&many));
     assert_eq!(frontier.shared.state().foreseen[0].len(), 100_000, "more are not remembered");
 }
 
 #[test]
 fn what_is_foreseen_and_cut_by_the_budget_is_never_given() {
-    let edges = vec![FrontierEdge { to: Slot(0), max_items: 2, take: Some(3) }];
-    let plan = FrontierPlan { keys: vec![Box::new(by_number)], edges, loops: true, keeps: true };
-    let frontier = Frontier::new(plan);
-    let (_feed, items) = edge(1);
-    let feed = Feed { slot: Slot(0), edge: None, items, eager: false };
-    let parent = Arc::new(json!({ "id": 1 }));
-    let of = |ids: &[u64]| ids.iter().map(|id| item(*id, &parent, 7)).collect::<Vec<_>>();
-    let next = || match frontier.next(Slot(0)) {
-        Next::Errand(Errand::Item(parcel)) => parcel,
-        _ => panic!("it was admitted"),
-    };
-    for id in [1, 2] {
-        frontier.shared.admit_fed(&feed, &item(id, &parent, 1));
-    }
-    let (slow, held_up) = (next(), next());
+    let (frontier, tokens) = begun(2, Some(3), true);
     frontier.shared.feeds_ended();
-    frontier.foresee(EdgeId(0), &of(&[31, 32]));
-    assert!(matches!(frontier.next(Slot(0)), Next::Later), "six may be found, and two are admitted");
-    slow.token.as_ref().expect("a loop has tokens").found(EdgeId(0), of(&[21, 22, 23]));
-    drop(slow);
-    held_up.token.as_ref().expect("a loop has tokens").found(EdgeId(0), of(&[31, 32]));
-    drop(held_up);
-    drop((next(), next()));
-    frontier.foresee(EdgeId(0), &of(&[33]));
+    frontier.foresee(EdgeId(0), &items(&[31, 32]));
+    assert!(matches!(frontier.next(Slot(0)), Next::Later), "nine may be found, and two are admitted");
+    tokens[0].found(EdgeId(0), items(&[21, 22, 23]));
+    tokens[1].found(EdgeId(0), items(&[31, 32]));
+    drop(tokens);
+    assert_eq!(given(&frontier, false), [21, 22]);
+    frontier.foresee(EdgeId(0), &items(&[33]));
     assert!(matches!(frontier.next(Slot(0)), Next::Never), "nothing is left to be asked for");
 }
 
 #[test]
 fn what_no_budget_can_cut_is_given_ahead_once_and_comes_again_in_its_turn() {
     let check = |max_items, take, keeps, expect: &[u64]| {
-        let edges = vec![FrontierEdge { to: Slot(0), max_items, take }];
-        let plan = FrontierPlan { keys: vec![Box::new(by_number)], edges, loops: true, keeps };
-        let frontier = Frontier::new(plan);
-        let (_feed, items) = edge(1);
-        let feed = Feed { slot: Slot(0), edge: None, items, eager: false };
-        let mut tokens = Vec::new();
-        let parent = Arc::new(json!({ "id": 1, "title": "x".repeat(100) }));
-        for id in 1..=3 {
-            frontier.shared.admit_fed(&feed, &item(id, &parent, 1));
-            let Next::Errand(Errand::Item(parcel)) = frontier.next(Slot(0)) else {
-                panic!("it was admitted")
-            };
-            tokens.push(parcel.token.expect("a loop has tokens"));
-        }
-        let found = |token: &Token, ids: &[u64]| {
-            token.found(EdgeId(0), ids.iter().map(|id| item(*id, &parent, 7)).collect());
-        };
-        found(&tokens[2], &[31, 2, 32]);
+        let (frontier, tokens) = begun(max_items, take, keeps);
+        tokens[2].found(EdgeId(0), items(&[31, 2, 32]));
         assert!(matches!(frontier.next(Slot(0)), Next::Later), "seeds may come");
         frontier.shared.feeds_ended();
-        let ahead = || {
-            let given = std::iter::from_fn(|| match frontier.next(Slot(0)) {
-                Next::Errand(Errand::Ahead(fields)) => Some(fields["id"].as_u64().unwrap()),
-                _ => None,
-            });
-            given.collect::<Vec<u64>>()
-        };
-        let mut given = ahead();
+        let mut ahead = given(&frontier, true);
         // Found earlier in the order, under the same item again, and a duplicate.
-        found(&tokens[1], &[21, 31]);
-        given.extend(ahead());
-        found(&tokens[2], &[33]);
-        given.extend(ahead());
-        assert_eq!(given, expect, "at most {max_items}, {take:?} of each");
-        tokens.clear();
-        let admitted = std::iter::from_fn(|| match frontier.next(Slot(0)) {
-            Next::Errand(Errand::Item(parcel)) => Some(parcel.value.fields["id"].as_u64().unwrap()),
-            _ => None,
-        });
+        tokens[1].found(EdgeId(0), items(&[21, 31]));
+        ahead.extend(given(&frontier, true));
+        tokens[2].found(EdgeId(0), items(&[33]));
+        ahead.extend(given(&frontier, true));
+        assert_eq!(ahead, expect, "at most {max_items}, {take:?} of each");
+        drop(tokens);
         let all = [21, 31, 32, 33];
         let most = usize::try_from(max_items).unwrap().min(4);
-        assert_eq!(admitted.collect::<Vec<_>>(), all[..most], "in the order of their parents");
+        assert_eq!(given(&frontier, false), all[..most], "in the order of their parents");
     };
     check(20, Some(4), true, &[31, 32, 21, 33]);
     // Twelve may still be found, and five are parked in the end.
