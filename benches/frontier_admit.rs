@@ -21,7 +21,7 @@ fn start(parents: u64) -> (tokio::task::JoinSet<()>, Receiver<Errand>) {
     let key = |item: &Item| Key::Number(u32::try_from(item.fields["id"].as_u64().unwrap()).unwrap());
     let frontier = Frontier::new(FrontierPlan {
         keys: vec![Box::new(key)],
-        edges: vec![FrontierEdge { to: Slot(0), max_items: u64::MAX, take: Some(FOUND) }],
+        edges: vec![FrontierEdge { to: Slot(0), max_items: u64::MAX, take: Some(FOUND), max_depth: None }],
         loops: true,
         keeps: false,
     });

@@ -17,7 +17,8 @@
 //!
 //! Does not belong here: requests, documents, and how an item is found.
 
-use std::collections::VecDeque;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::Value;
@@ -62,6 +63,8 @@ pub struct FrontierEdge {
     pub max_items: u64,
     /// How many items are found under one at most, if that is known.
     pub take: Option<u64>,
+    /// From which depth on nothing is found under an item.
+    pub max_depth: Option<u32>,
 }
 
 /// What a frontier hands to a fetch stage.
@@ -105,11 +108,11 @@ struct State {
     seen: Vec<Seen>,
     /// What each edge may still admit.
     budgets: Vec<u64>,
-    /// `settled[i]` is about the item admitted as number `oldest + i`.
-    settled: VecDeque<bool>,
+    /// `admitted[i]` is about the item admitted as number `oldest + i`, where tokens travel.
+    admitted: VecDeque<Admitted>,
     oldest: u64,
-    /// Items that were admitted and are not settled, where tokens travel.
-    unsettled: u64,
+    /// How many of them are not settled, by depth.
+    unsettled: BTreeMap<u32, u64>,
     /// Found under an item that is not yet at the head.
     parked: Parked,
     /// What each stage was given ahead of its turn, until that comes.
@@ -120,6 +123,12 @@ struct State {
     fed: bool,
 }
 
+/// An item that was admitted.
+struct Admitted {
+    depth: u32,
+    settled: bool,
+}
+
 impl Frontier {
     /// An empty frontier.
     pub fn new(plan: FrontierPlan) -> Self {
@@ -128,9 +137,9 @@ impl Frontier {
             queues: (0..stages).map(|_| Line::default()).collect(),
             seen: vec![Seen::default(); stages],
             budgets: plan.edges.iter().map(|edge| edge.max_items).collect(),
-            settled: VecDeque::new(),
+            admitted: VecDeque::new(),
             oldest: 0,
-            unsettled: 0,
+            unsettled: BTreeMap::new(),
             parked: Parked::new(plan.edges.len()),
             ahead: vec![Seen::default(); stages],
             foreseen: plan.edges.iter().map(|_| Line::default()).collect(),
@@ -264,7 +273,8 @@ impl Shared {
         let (mut packed, mut aside) = (Vec::new(), Vec::new());
         pack_item(item, &mut packed, &mut aside);
         let mut state = self.state();
-        state.admit(feed.slot, feed.edge, Candidate { key, packed: &packed, aside }, self.plan.loops);
+        let candidate = Candidate { key, packed: &packed, aside };
+        state.admit(feed.slot, feed.edge, candidate, item.depth, self.plan.loops);
         drop(state);
         self.changed.send_replace(());
     }
@@ -309,8 +319,15 @@ impl Shared {
     pub(super) fn settled(&self, number: u64) {
         let mut state = self.state();
         let index = usize::try_from(number - state.oldest).expect("a window of items fits memory");
-        state.settled[index] = true;
-        state.unsettled -= 1;
+        let admitted = &mut state.admitted[index];
+        admitted.settled = true;
+        let depth = admitted.depth;
+        if let Entry::Occupied(mut count) = state.unsettled.entry(depth) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
         if index == 0 {
             state.advance(&self.plan);
             drop(state);
@@ -320,7 +337,7 @@ impl Shared {
 }
 
 impl State {
-    fn admit(&mut self, slot: Slot, edge: Option<EdgeId>, candidate: Candidate<'_>, loops: bool) {
+    fn admit(&mut self, slot: Slot, edge: Option<EdgeId>, candidate: Candidate<'_>, depth: u32, loops: bool) {
         let Candidate { key, packed, aside } = candidate;
         if edge.is_some_and(|edge| self.budgets[edge.0] == 0) || !self.seen[slot.0].insert(key) {
             return;
@@ -328,10 +345,10 @@ impl State {
         if let Some(edge) = edge {
             self.budgets[edge.0] -= 1;
         }
-        let number = self.oldest + self.settled.len() as u64;
+        let number = self.oldest + self.admitted.len() as u64;
         if loops {
-            self.settled.push_back(false);
-            self.unsettled += 1;
+            self.admitted.push_back(Admitted { depth, settled: false });
+            *self.unsettled.entry(depth).or_default() += 1;
         }
         self.ahead[slot.0].remove(key);
         self.queues[slot.0].push(number, packed, aside);
@@ -339,20 +356,21 @@ impl State {
 
     /// Moves on over settled items and admits what was found under them.
     fn advance(&mut self, plan: &FrontierPlan) {
-        while !self.fed && self.settled.front() == Some(&true) {
+        while let Some(first) = self.admitted.front().filter(|first| first.settled && !self.fed) {
+            let depth = first.depth + 1;
             let (parent, mut parked) = (self.oldest, std::mem::take(&mut self.parked));
             let mut admit = |edge: EdgeId, candidate: Candidate<'_>| {
-                self.admit(plan.edges[edge.0].to, Some(edge), candidate, plan.loops);
+                self.admit(plan.edges[edge.0].to, Some(edge), candidate, depth, plan.loops);
             };
             while parked.take(parent, &mut admit) {}
             self.parked = parked;
-            self.settled.pop_front();
+            self.admitted.pop_front();
             self.oldest += 1;
         }
     }
 
     fn ended(&self, loops: bool) -> bool {
-        let settled = if loops { self.settled.is_empty() } else { self.queues.iter().all(Line::is_empty) };
+        let settled = if loops { self.admitted.is_empty() } else { self.queues.iter().all(Line::is_empty) };
         !self.fed && settled
     }
 }

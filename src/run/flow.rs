@@ -364,7 +364,12 @@ impl<'a> Wires<'a> {
         let StageKind::Expand(expand) = &self.plan.stages[edge.from].kind else {
             unreachable!("items come from expands")
         };
-        FrontierEdge { to, max_items: edge.max_items, take: expand.take.map(u64::from) }
+        FrontierEdge {
+            to,
+            max_items: edge.max_items,
+            take: expand.take.map(u64::from),
+            max_depth: expand.max_depth,
+        }
     }
 
     fn keeps(&self, fetch: StageIndex) -> FieldSet {

@@ -64,7 +64,9 @@ impl State {
                 continue;
             }
             // Whatever comes before a found item in its turn is parked, or found under an item that is not settled.
-            let most = self.parked.count(edge).saturating_add(self.unsettled.saturating_mul(take));
+            let finding: u64 =
+                self.unsettled.range(..of.max_depth.unwrap_or(u32::MAX)).map(|(_, count)| count).sum();
+            let most = self.parked.count(edge).saturating_add(finding.saturating_mul(take));
             if most > self.budgets[edge.0] {
                 continue;
             }

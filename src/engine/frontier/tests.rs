@@ -17,7 +17,7 @@ fn item(id: u64, parent: &Arc<Value>, rank: u32) -> Item {
 
 /// A loop through one stage that knows its items by `key`.
 fn frontier(key: fn(&Item) -> Key) -> Frontier {
-    let edges = vec![FrontierEdge { to: Slot(0), max_items: u64::MAX, take: None }];
+    let edges = vec![FrontierEdge { to: Slot(0), max_items: u64::MAX, take: None, max_depth: None }];
     Frontier::new(FrontierPlan { keys: vec![Box::new(key)], edges, loops: true, keeps: true })
 }
 
@@ -87,7 +87,9 @@ fn a_key_of_ids_costs_less_than_64_bytes_whatever_it_waits_for() {
 fn what_is_found_is_admitted_by_parent_edge_and_rank_with_what_it_shares() {
     let frontier = Frontier::new(FrontierPlan {
         keys: vec![Box::new(by_number)],
-        edges: [u64::MAX, 3].map(|max_items| FrontierEdge { to: Slot(0), max_items, take: None }).into(),
+        edges: [u64::MAX, 3]
+            .map(|max_items| FrontierEdge { to: Slot(0), max_items, take: None, max_depth: None })
+            .into(),
         loops: true,
         keeps: true,
     });
@@ -138,7 +140,7 @@ fn what_is_found_is_admitted_by_parent_edge_and_rank_with_what_it_shares() {
 
 /// A loop through one stage with these bounds, to which the items 1, 2 and 3 were admitted: their tokens.
 fn begun(max_items: u64, take: Option<u64>, keeps: bool) -> (Frontier, Vec<Token>) {
-    let edges = vec![FrontierEdge { to: Slot(0), max_items, take }];
+    let edges = vec![FrontierEdge { to: Slot(0), max_items, take, max_depth: None }];
     let plan = FrontierPlan { keys: vec![Box::new(by_number)], edges, loops: true, keeps };
     let frontier = Frontier::new(plan);
     let (_feed, seeds) = edge(1);
