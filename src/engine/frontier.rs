@@ -17,7 +17,6 @@
 //!
 //! Does not belong here: requests, documents, and how an item is found.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -26,7 +25,7 @@ use tokio::sync::watch;
 
 use self::parked::{Candidate, Parked, Records};
 use super::edge::{Closed, Receiver, Sender};
-use super::packed::{Line, pack_item};
+use super::packed::{Line, packed};
 use super::seen::Seen;
 use super::token::{Parcel, Token};
 use crate::plan::{Item, Key};
@@ -177,8 +176,7 @@ impl Frontier {
                             biased;
                             item = &mut read => break item,
                             (later, item) = read_any_eager(&mut feeds) => {
-                                let (mut bytes, mut aside) = (Vec::new(), Vec::new());
-                                pack_item(&item, &mut bytes, &mut aside);
+                                let (bytes, aside) = packed(&item);
                                 parked[turn + 1 + later].push(0, &bytes, aside);
                             }
                         }
@@ -270,8 +268,7 @@ impl Shared {
 
     fn admit_fed(&self, feed: &Feed, item: &Item) {
         let key = (self.plan.keys[feed.slot.0])(item);
-        let (mut packed, mut aside) = (Vec::new(), Vec::new());
-        pack_item(item, &mut packed, &mut aside);
+        let (packed, aside) = packed(item);
         let mut state = self.state();
         let candidate = Candidate { key, packed: &packed, aside };
         state.admit(feed.slot, feed.edge, candidate, item.depth, self.plan.loops);
@@ -293,8 +290,7 @@ impl Shared {
         let items: Vec<(Key, Vec<u8>, Vec<Arc<Value>>)> = items
             .into_iter()
             .map(|item| {
-                let (mut packed, mut aside) = (Vec::new(), Vec::new());
-                pack_item(&item, &mut packed, &mut aside);
+                let (packed, aside) = packed(&item);
                 ((self.plan.keys[slot.0])(&item), packed, aside)
             })
             .collect();
@@ -322,11 +318,10 @@ impl Shared {
         let admitted = &mut state.admitted[index];
         admitted.settled = true;
         let depth = admitted.depth;
-        if let Entry::Occupied(mut count) = state.unsettled.entry(depth) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
+        let count = state.unsettled.entry(depth).or_default();
+        *count -= 1;
+        if *count == 0 {
+            state.unsettled.remove(&depth);
         }
         if index == 0 {
             state.advance(&self.plan);

@@ -47,6 +47,13 @@ const PARENT: u8 = 12;
 /// The next of the trees that are kept aside.
 const ASIDE: u8 = 13;
 
+/// An item by itself: its bytes, and what it keeps aside.
+pub(super) fn packed(item: &Item) -> (Vec<u8>, Vec<Arc<Value>>) {
+    let (mut packed, mut aside) = (Vec::new(), Vec::new());
+    pack_item(item, &mut packed, &mut aside);
+    (packed, aside)
+}
+
 /// Appends `item` to `bytes`, and to `aside` what is kept as a tree.
 pub fn pack_item(item: &Item, bytes: &mut Vec<u8>, aside: &mut Vec<Arc<Value>>) {
     pack_value(&item.fields, bytes);

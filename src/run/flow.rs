@@ -4,7 +4,6 @@
 //! ([`crate::project`], [`crate::sink`]).
 
 use std::collections::HashMap;
-use std::mem;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -149,7 +148,7 @@ pub(super) fn start(
     mut tables: impl FnMut(StageIndex, Arc<TablePlan>, Vec<Documents>) -> BoxFuture<'static, Result<(), RunError>>,
 ) {
     wires.start_frontiers(crew);
-    let mut foresights: Vec<_> =
+    let foresights: Vec<_> =
         (0..plan.stages.len()).map(|stage| Foresight::new(plan, stage, &wires.item_outlets)).collect();
     for (index, stage) in plan.stages.iter().enumerate() {
         let outlets = wires.outlets.remove(&index).unwrap_or_default();
@@ -186,7 +185,7 @@ pub(super) fn start(
             StageKind::Fetch(plan) => {
                 let items = wires.items.remove(&index).expect("every fetch has a frontier");
                 let caller = caller(stage, &context.client, &account);
-                let foresight = mem::take(&mut foresights[index]);
+                let foresight = foresights[index].clone();
                 let fetcher = Fetcher { plan: plan.clone(), caller, outlets, context, stash, foresight };
                 crew.spawn(
                     name,

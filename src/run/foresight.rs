@@ -18,7 +18,7 @@ use crate::project::ExpandRule;
 use crate::spec::{Order, Port};
 
 /// What the expands behind one fetch will find in its documents.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Foresight(Arc<[Look]>);
 
 /// One of those expands.

@@ -61,7 +61,7 @@ const AGENT: &str = concat!("tmdb-etl/", env!("CARGO_PKG_VERSION"));
 pub struct Http {
     channel: Channel,
     base_url: Url,
-    /// The same, as requests need it; without a path.
+    /// The same in parts, of which requests need scheme and host.
     base: http::uri::Parts,
     /// What every request says.
     headers: HeaderMap,

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{EdgeId, Frontier, FrontierPlan, Slot, State};
-use crate::engine::packed::{Line, pack_item};
+use crate::engine::packed::{Line, packed};
 use crate::plan::{Hands, Item};
 
 /// Foreseen items of an edge, at the most. One behind which more documents wait is rare.
@@ -27,19 +27,14 @@ impl Frontier {
     /// Tells of items that will be found along `edge`, under an item that was admitted and waits for its turn.
     pub fn foresee(&self, edge: EdgeId, items: &[Item]) {
         let slot = self.shared.plan.edges[edge.0].to;
-        let packed = items.iter().map(|item| {
-            let (mut packed, mut aside) = (Vec::new(), Vec::new());
-            pack_item(item, &mut packed, &mut aside);
-            (packed, aside)
-        });
         // Before the lock is taken.
-        let packed: Vec<_> = packed.collect();
+        let items: Vec<_> = items.iter().map(packed).collect();
         let mut state = self.shared.state();
         if state.budgets[edge.0] == 0 {
             return;
         }
         let line = &mut state.foreseen[edge.0];
-        for (packed, aside) in packed.into_iter().take(FORESEEN_MAX.saturating_sub(line.len())) {
+        for (packed, aside) in items.into_iter().take(FORESEEN_MAX.saturating_sub(line.len())) {
             line.push(0, &packed, aside);
         }
         if state.is_idle(slot) {
@@ -74,9 +69,10 @@ impl State {
             let wanted = |key| !seen.contains(key) && !ahead.contains(key);
             let foreseen = &mut self.foreseen[edge.0];
             let next = self.parked.show(edge, wanted).or_else(|| {
-                let mut items = std::iter::from_fn(|| foreseen.pop()).map(|(_, item)| item);
-                let item = items.find(|item| wanted((plan.keys[slot.0])(item)))?;
-                Some(((plan.keys[slot.0])(&item), item.fields))
+                std::iter::from_fn(|| foreseen.pop()).find_map(|(_, item)| {
+                    let key = (plan.keys[slot.0])(&item);
+                    wanted(key).then_some((key, item.fields))
+                })
             });
             if let Some((key, fields)) = next {
                 ahead.insert(key);

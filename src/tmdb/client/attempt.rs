@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, Unit};
+use jiff::Unit;
 use tokio::time::Instant;
 
 use super::{Answer, Caller, Client};
@@ -14,7 +14,6 @@ use crate::plan::Request;
 use crate::store::Kept;
 use crate::tmdb::answer::{Reason, Verdict, judge};
 use crate::tmdb::failure::{AskError, Fatal, Unkept};
-use crate::tmdb::transport::Response;
 
 /// Whether somebody waits for the answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,7 +78,11 @@ impl Client {
         self.listener.hear(&Event::RequestSent { stage: caller.stage.clone() });
         let mut response = self.send_once(caller, request, &passage, span).await;
         let (sent_at, latency) = (passage.sent_at, passage.sent_at.elapsed());
-        let kept = self.store.as_ref().and(response.as_mut().ok()).map(to_be_kept);
+        let fetched_at = self.clock.now().round(Unit::Microsecond).expect("rounding down the time of day");
+        let kept = self.store.as_ref().zip(response.as_mut().ok()).map(|(store, response)| {
+            let (status, body) = (response.status, response.body.clone());
+            (store, Kept { status, body, fetched_at, headers: std::mem::take(&mut response.validators) })
+        });
         let verdict = judge(response);
         // Whoever waits for the first attempt learns what ended the run before it may go.
         if !matches!(verdict, Verdict::Stop { .. } | Verdict::NoWay(_)) {
@@ -115,9 +118,7 @@ impl Client {
             Asked::Ahead => self.came_ahead(key, latency),
         }
         span.turn(Activity::Store);
-        let fetched_at = self.clock.now().round(Unit::Microsecond).expect("rounding down the time of day");
-        if let Some((store, kept)) = self.store.as_ref().zip(kept) {
-            let kept = Kept { fetched_at, ..kept };
+        if let Some((store, kept)) = kept {
             store.keep(key, kept).await.map_err(|error| self.end(Fatal::Unkept(Unkept(error))))?;
         }
         let answer = match body {
@@ -135,10 +136,4 @@ impl Client {
             None => Event::DocumentMissing { stage, latency },
         });
     }
-}
-
-/// What is kept of an answer, but for its time.
-fn to_be_kept(response: &mut Response) -> Kept {
-    let headers = std::mem::take(&mut response.validators);
-    Kept { status: response.status, body: response.body.clone(), fetched_at: Timestamp::UNIX_EPOCH, headers }
 }

@@ -43,7 +43,13 @@ impl Proxy {
                 tokio::spawn(async move {
                     match tls.map(TlsAcceptor::from) {
                         None => tunnel(client, port, refusal, seen).await,
-                        Some(tls) => tunnel(tls.accept(client).await.unwrap(), port, refusal, seen).await,
+                        Some(tls) => {
+                            let client = tls.accept(client).await.unwrap();
+                            // Whoever asks for HTTP/2 is not understood.
+                            if client.get_ref().1.alpn_protocol().is_none() {
+                                tunnel(client, port, refusal, seen).await;
+                            }
+                        }
                     }
                 });
             }
